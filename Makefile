@@ -1,0 +1,52 @@
+# `make` sets up and runs the pipeline; `make test` sets up and runs the checks and the tests.
+PYTHON ?= python3
+ACTIVATE := . .venv/bin/activate
+ON_PUBLISHED := dvc exp run --temp --force -S data.table=data/raw/published.csv
+
+.DEFAULT_GOAL := run
+.PHONY: run setup test test-all published reference lock clean help
+
+run: setup  ## Set up, then run what has changed of the pipeline (dvc repro)
+	@$(ACTIVATE) && dvc repro
+
+setup: .venv/.done  ## Make the virtual environment .venv from requirements.txt
+
+.venv/.done: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nextsem needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name another: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(ACTIVATE) && python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+test: setup  ## Set up, then run every check, and the tests that need nothing else
+	@$(ACTIVATE) && ruff format --check --quiet . || { echo "The format is off; mend it: ruff format ."; exit 1; }
+	@$(ACTIVATE) && ruff check --quiet .
+	@$(ACTIVATE) && mypy
+	@$(ACTIVATE) && lint-imports --no-logo
+	@$(ACTIVATE) && pytest -m "not slow" -n auto --dist loadfile
+
+test-all: test  ## The same, and the slow tests
+	@$(ACTIVATE) && pytest -m slow
+
+published: setup  ## Run the defaults on the published table; results to docs/published/
+	@$(ACTIVATE) && $(ON_PUBLISHED) --name published
+	@$(ACTIVATE) && python -m stages.publish published defaults
+
+reference: setup  ## Run the reference's recipe on the published table, with 20 seeds
+	@$(ACTIVATE) && $(ON_PUBLISHED) --name reference $(REFERENCE)
+	@$(ACTIVATE) && python -m stages.publish reference reference
+
+REFERENCE := -S data.static=[] -S model.layout=flat -S model.output=relu -S model.members=20 \
+  -S train.standardize=false -S train.every_semester=false -S train.patience=0
+
+lock:  ## Pin anew in requirements.txt what pyproject.toml asks for
+	$(PYTHON) -m venv --clear .venv
+	@$(ACTIVATE) && python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["dependency-groups"]["test"], sep="\n")' \
+	  | python -m pip install --quiet --disable-pip-version-check --requirement /dev/stdin
+	@$(ACTIVATE) && { echo "# The exact set that pyproject.toml needs; made by: make lock"; python -m pip freeze | sed 's/+cpu$$//'; } > requirements.txt
+	@touch .venv/.done
+
+clean:  ## Remove the virtual environment
+	rm -rf .venv
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,0 +1,92 @@
+"""Pictures."""
+
+from math import isnan
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+DOTS_PER_INCH = 120
+_UNDEFINED = "#e6e6e6"
+
+
+def heatmap(
+    pairs: pd.DataFrame, grades: int, target: str, ratios: dict[str, float], table: str
+) -> Figure:
+    """Pearson correlations as an annotated heatmap.
+
+    Parameters
+    ----------
+    pairs : correlations of columns with columns, NaN where undefined
+    grades : how many of the first columns are quantities; the others are only names (codes, rolls)
+    target : the column that is to be forecast
+    ratios : correlation ratio of each named category with the target
+    table : the table's name and its number of rows
+    """
+    count = len(pairs)
+    side = 1.8 + 0.62 * count
+    figure = Figure(figsize=(side + 1.2, side + 0.6), layout="constrained")
+    axes = figure.add_subplot()
+    colors = matplotlib.colormaps["RdBu_r"].with_extremes(bad=_UNDEFINED)
+    values = pairs.to_numpy(dtype=float)
+    image = axes.imshow(values, cmap=colors, norm=Normalize(-1, 1))
+    size = max(4.0, min(10.0, 110 / count))
+    for row, column in np.ndindex(count, count):
+        value = values[row, column]
+        named = max(row, column) >= grades
+        axes.text(
+            column,
+            row,
+            "–" if isnan(value) else f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color="#777777" if isnan(value) else "white" if abs(value) > 0.6 else "#222222",
+            style="italic" if named else "normal",
+        )
+    for row, column in np.argwhere(np.isnan(values)):
+        cell = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="///", lw=0)
+        axes.add_patch(cell).set_edgecolor("#bbbbbb")
+    if grades < count:  # A pale veil over what is only names.
+        for corner, width, height in (
+            ((grades - 0.5, -0.5), count - grades, count),
+            ((-0.5, grades - 0.5), grades, count - grades),
+        ):
+            axes.add_patch(Rectangle(corner, width, height, color="white", alpha=0.45, lw=0))
+        axes.axhline(grades - 0.5, color="#222222", lw=1.5)
+        axes.axvline(grades - 0.5, color="#222222", lw=1.5)
+    axes.set_xticks(range(count), pairs.columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(count), pairs.columns)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_title(f"Correlation of the numeric columns\n{table}", loc="left")
+    axes.set_xlabel("\n".join(_notes(pairs, grades, target, ratios)), loc="left", labelpad=12)
+    figure.colorbar(image, shrink=0.7, label="Pearson correlation, pairwise complete")
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, the same bytes each time."""
+    figure.savefig(
+        path, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}
+    )
+
+
+def _notes(pairs: pd.DataFrame, grades: int, target: str, ratios: dict[str, float]) -> list[str]:
+    notes = []
+    if pairs.isna().to_numpy().any():
+        notes.append("–  undefined: a constant column, or too few rows with both")
+    if grades < len(pairs):
+        notes.append(
+            "Pale, in italics: codes and rolls are only names; their coefficient means nothing"
+        )
+    notes += [
+        f"{column} as a category, with {target}: correlation ratio (eta) "
+        + ("undefined" if isnan(ratio) else f"{ratio:.2f}")
+        for column, ratio in ratios.items()
+    ]
+    return notes

@@ -1,0 +1,292 @@
+"""A trained forecaster: what it takes to get from a student's semesters to a forecast, and back.
+
+It holds the scaling, the categories and the weights of several networks whose forecasts are
+averaged (Hansen and Salamon, "Neural network ensembles", 1990). Each of them holds out another
+part of the training rows, to stop by.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from nextsem import InputError
+from nextsem.network import Architecture
+from nextsem.params import Data, Model, Train
+from nextsem.students import Numbers, Rows, Students, categories, one_hot
+from nextsem.training import Fitted, Job, Lessons, Progress, Recipe, fit, forecast
+
+FORMAT = "nextsem forecaster 1"
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How students become a network's inputs and targets.
+
+    Attributes
+    ----------
+    center, spread : [semesters], grade points
+        Each semester's mean and standard deviation, or 0 and 1.
+    numeric_center, numeric_spread : [numeric columns]
+    categories : known categories of each static column
+    gaps : whether inputs tell a missing semester from an average one
+    layout : "semesters" or "flat"
+    every_semester : whether each step's target is the semester after it, or only the last one's
+    """
+
+    center: list[float]
+    spread: list[float]
+    numeric_center: list[float]
+    numeric_spread: list[float]
+    categories: list[list[str]]
+    gaps: bool
+    layout: str
+    every_semester: bool
+
+    @classmethod
+    def of(cls, students: Students, model: Model, train: Train) -> Self:
+        """The encoding that these training rows ask for."""
+        semesters = students.grades.shape[1]
+        center, spread = np.zeros(semesters), np.ones(semesters)
+        if train.standardize:
+            center, spread = _scale(students.grades)
+        numeric_center, numeric_spread = _scale(students.numeric)
+        gaps = np.isnan(students.grades).any() or np.isnan(students.numeric).any()
+        return cls(
+            [float(number) for number in center],
+            [float(number) for number in spread],
+            [float(number) for number in numeric_center],
+            [float(number) for number in numeric_spread],
+            [categories(column) for column in students.static.T],
+            bool(gaps),
+            model.layout,
+            train.every_semester,
+        )
+
+    def inputs(self, students: Students) -> torch.Tensor:
+        """[students, steps, features]: at each step a semester's grade, then what is always known.
+
+        With layout `flat` there is one step, and all grades but the last enter in it.
+        """
+        grades = (students.grades[:, :-1] - self.center[:-1]) / np.array(self.spread[:-1])
+        numeric = (students.numeric - self.numeric_center) / np.array(self.numeric_spread)
+        static = [one_hot(students.static[:, n], known) for n, known in enumerate(self.categories)]
+        always = np.concatenate([*static, self._flagged(numeric)], axis=1)
+        if self.layout == "flat":
+            steps = np.concatenate([self._flagged(grades), always], axis=1)[:, None]
+        else:
+            each = self._flagged(grades[..., None].reshape(-1, 1)).reshape(*grades.shape, -1)
+            repeated = np.broadcast_to(always[:, None], (*grades.shape, always.shape[1]))
+            steps = np.concatenate([each, repeated], axis=2)
+        return torch.tensor(steps, dtype=torch.float32)
+
+    def lessons(self, students: Students) -> Lessons:
+        """Inputs, and the grade that follows each step, where it is known."""
+        grades = (students.grades - self.center) / np.array(self.spread)
+        targets = grades[:, -1:] if self.layout == "flat" else grades[:, 1:]
+        weights = np.isfinite(targets).astype(float)
+        if not self.every_semester:
+            weights[:, :-1] = 0
+        return Lessons(
+            self.inputs(students),
+            torch.tensor(np.nan_to_num(targets), dtype=torch.float32),
+            torch.tensor(weights, dtype=torch.float32),
+        )
+
+    def grade(self, outputs: torch.Tensor) -> Numbers:
+        """Grade points of the last step's output of [networks, students, steps]."""
+        last = outputs[..., -1].cpu().numpy().astype(float)
+        return last * self.spread[-1] + self.center[-1]
+
+    def unseen(self, students: Students) -> int:
+        """How many students have a category that no training row had."""
+        known = [np.isin(students.static[:, n], k) for n, k in enumerate(self.categories)]
+        return int((~np.all(known, axis=0)).sum()) if known else 0
+
+    def _flagged(self, values: Numbers) -> Numbers:
+        """Values, 0 where missing, and with `gaps` a column for each that says if it is known."""
+        known = np.isfinite(values)
+        values = np.where(known, values, 0.0)
+        return np.concatenate([values, known.astype(float)], axis=-1) if self.gaps else values
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A trained forecaster.
+
+    Attributes
+    ----------
+    semesters, static, numeric : names of the columns that it was trained on
+    grade_range : the lowest and the highest forecast, grade points
+    trained_on : how many rows it was trained on
+    """
+
+    semesters: list[str]
+    static: list[str]
+    numeric: list[str]
+    grade_range: list[float]
+    trained_on: int
+    encoding: Encoding
+    architecture: Architecture
+    weights: torch.Tensor = field(repr=False)
+
+    @classmethod
+    def fit(
+        cls,
+        students: Students,
+        data: Data,
+        model: Model,
+        train: Train,
+        on_epoch: Callable[[Progress], None] | None = None,
+    ) -> "tuple[Forecaster, Fitted]":
+        """Train on students whose last semester is known."""
+        return fit_many([students], [train.seed], data, model, train, on_epoch)[0]
+
+    def predict(self, students: Students) -> Numbers:
+        """Forecast grades of the last semester, [students], grade points within the range."""
+        low, high = self.grade_range
+        return self.predict_members(students).mean(axis=0).clip(low, high)
+
+    def predict_members(self, students: Students) -> Numbers:
+        """What each network by itself forecasts, [members, students], grade points."""
+        outputs = forecast(self.architecture, self.weights, self.encoding.inputs(students))
+        return self.encoding.grade(outputs)
+
+    def save(self, path: Path) -> None:
+        """Write to one file in the safetensors format: numbers and text, no code."""
+        described = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.name != "weights"
+        }
+        described |= {
+            "format": FORMAT,
+            "encoding": asdict(self.encoding),
+            "architecture": asdict(self.architecture),
+        }
+        save_file({"weights": self.weights.cpu()}, path, {"nextsem": json.dumps(described)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read back what `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing, or no forecaster of this version.
+        """
+        try:
+            with safe_open(path, "pt") as file:
+                described = json.loads(file.metadata()["nextsem"])
+                weights = file.get_tensor("weights")
+            if described.pop("format") != FORMAT:
+                raise KeyError("format")
+            described["encoding"] = Encoding(**described["encoding"])
+            described["architecture"] = Architecture(**described["architecture"])
+            if weights.dim() != 2 or weights.shape[1] != described["architecture"].size:
+                raise ValueError("its weights do not fit its architecture")
+            return cls(**described, weights=weights)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file; `dvc repro train` makes it") from None
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{path}: is no forecaster of this version ({reason}); `dvc repro train` makes one"
+            ) from None
+
+
+def fit_many(
+    cohorts: Sequence[Students],
+    seeds: Sequence[int],
+    data: Data,
+    model: Model,
+    train: Train,
+    on_epoch: Callable[[Progress], None] | None = None,
+) -> list[tuple[Forecaster, Fitted]]:
+    """Train a forecaster on each of several cohorts, such as folds, in one computation.
+
+    Parameters
+    ----------
+    seeds : one for each cohort
+        Where the networks' starting weights, dropout and held-out rows come from.
+    """
+    device = _device(train.device)
+    recipe = Recipe(
+        train.learning_rate, train.weight_decay, train.epochs, train.patience, train.batch_size
+    )
+    encodings = [Encoding.of(students, model, train) for students in cohorts]
+    jobs: dict[Architecture, list[Job]] = {}
+    places: list[tuple[Architecture, slice]] = []
+    for students, encoding, seed in zip(cohorts, encodings, seeds, strict=True):
+        lessons = encoding.lessons(students)
+        architecture = Architecture(
+            lessons.inputs.shape[2],
+            model.cell,
+            model.layers,
+            model.hidden,
+            model.dropout,
+            model.output,
+        )
+        alike = jobs.setdefault(architecture, [])
+        places.append((architecture, slice(len(alike), len(alike) + model.members)))
+        alike += [
+            Job(lessons, torch.from_numpy(learn_from), torch.from_numpy(stop_by), member_seed)
+            for learn_from, stop_by, member_seed in _members(len(students), seed, model, train)
+        ]
+    fitted = {alike: fit(alike, recipe, jobs[alike], device, on_epoch) for alike in jobs}
+    result = []
+    for encoding, students, (architecture, place) in zip(encodings, cohorts, places, strict=True):
+        own = Fitted(*(getattr(fitted[architecture], each.name)[place] for each in fields(Fitted)))
+        forecaster = Forecaster(
+            data.semesters,
+            data.static,
+            data.numeric,
+            data.grade_range,
+            len(students),
+            encoding,
+            architecture,
+            own.weights,
+        )
+        result.append((forecaster, own))
+    return result
+
+
+def _members(students: int, seed: int, model: Model, train: Train) -> list[tuple[Rows, Rows, int]]:
+    """For each member the rows to learn from, those to stop by, and its seed.
+
+    The members take turns: each holds out another part, until every row was held out once.
+    """
+    parts = min(round(1 / train.validation_size), students)
+    everyone = np.arange(students)
+    members = []
+    for member in range(model.members):
+        round_number, part = divmod(member, parts)
+        order = np.random.default_rng([seed, round_number]).permutation(students)
+        stop_by = np.sort(order[part::parts]) if train.patience else everyone[:0]
+        learn_from = np.setdiff1d(everyone, stop_by)
+        state = np.random.SeedSequence([seed, 1, member]).generate_state(1, np.uint64)[0]
+        members.append((learn_from, stop_by, int(state >> np.uint64(1))))
+    return members
+
+
+def _scale(values: Numbers) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation of each column; a column without spread is left as wide as it is."""
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    center = np.where(known, values, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, values - center, 0) ** 2).sum(axis=0) / count)
+    return center, np.where(spread > 0, spread, 1.0)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise InputError(f"train.device is {name}; allowed: cpu or auto ({found} cards are here)")
+    return device

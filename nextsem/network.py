@@ -1,0 +1,391 @@
+"""Many recurrent networks as one batched module.
+
+Every tensor has a leading axis ``[networks]``: the networks share one architecture and differ in
+their weights, their students and their seeds. Folds, repeats and members thus train as one
+computation, and no loop runs over them.
+
+The gradients are written out (backpropagation through time; Goodfellow et al., "Deep Learning",
+2016, section 10.2) rather than left to autograd: the sums over semesters become one matrix
+product, and the buffers serve again at every epoch. The tests hold both passes against
+``torch.nn``.
+
+Random numbers come from a counter, not from a state: number ``i`` of a stream is a hash of the
+stream's key and ``i`` (SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number
+generators", OOPSLA 2014). A network's draws thus depend on its own seed alone, are the same on
+every device, and can be taken up again at any epoch.
+"""
+
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+_GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+# SplitMix64's constants, as signed integers.
+_STEP = -7046029254386353131
+_FIRST = -4658895280553007687
+_SECOND = -7723592293110705685
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What all networks of a batch have in common.
+
+    At each step ``inputs`` features enter; ``layers`` recurrent layers of ``hidden`` units follow,
+    with ``dropout`` after each; the output is one number per step, cut off at zero if ``relu``.
+    """
+
+    inputs: int
+    cell: Literal["rnn", "gru", "lstm"] = "rnn"
+    layers: int = 3
+    hidden: int = 64
+    dropout: float = 0.2
+    output: Literal["linear", "relu"] = "linear"
+
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Name and shape of each weight of one network, in the order in which they are kept."""
+        gates = _GATES[self.cell] * self.hidden
+        shapes: dict[str, tuple[int, int]] = {}
+        for layer in range(self.layers):
+            shapes[f"input_{layer}"] = (self.inputs if layer == 0 else self.hidden, gates)
+            shapes[f"recurrent_{layer}"] = (self.hidden, gates)
+            shapes[f"input_bias_{layer}"] = (1, gates)
+            shapes[f"recurrent_bias_{layer}"] = (1, gates)
+        return shapes | {"output": (self.hidden, 1), "output_bias": (1, 1)}
+
+    @property
+    def size(self) -> int:
+        """How many weights one network has."""
+        return sum(prod(shape) for shape in self.shapes().values())
+
+    def views(self, weights: Tensor) -> dict[str, Tensor]:
+        """The weights ``[networks, size]`` by name, each ``[networks, *shape]`` and not copied."""
+        views, start = {}, 0
+        for name, shape in self.shapes().items():
+            stop = start + prod(shape)
+            views[name] = weights[:, start:stop].view(len(weights), *shape)
+            start = stop
+        return views
+
+
+def stream(seeds: Tensor, *path: int) -> Tensor:
+    """Keys ``[networks]`` of the random streams that belong to the seeds and a ``path`` of numbers.
+
+    Different paths (this layer at that epoch) give streams that have nothing to do with each other.
+    """
+    for number in path:
+        seeds = _mix(seeds + torch.full_like(seeds, number + 1) * _STEP)
+    return seeds
+
+
+def random_bits(keys: Tensor, count: int) -> Tensor:
+    """The first ``count`` random 64-bit integers of each key's stream, ``[networks, count]``."""
+    return _mix(keys[:, None] + torch.arange(count, device=keys.device) * _STEP)
+
+
+def initial_weights(architecture: Architecture, seeds: Tensor) -> Tensor:
+    """Starting weights ``[networks, size]``, uniform within 1/sqrt(hidden) as in ``torch.nn``."""
+    bits = random_bits(stream(seeds, 0), architecture.size)
+    uniform = ((bits >> 40) & 0xFFFFFF).to(torch.float32) / 2**24
+    return (uniform * 2 - 1) / sqrt(architecture.hidden)
+
+
+class Networks:
+    """The forward and backward passes of ``networks`` networks, over ``students`` students each.
+
+    Its buffers are made once, so a training loop allocates next to nothing; what ``forward``
+    returns is such a buffer, and the next call writes over it.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        networks: int,
+        steps: int,
+        students: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        def buffer(width: int) -> Tensor:
+            return torch.zeros(networks, steps, students, width, device=device)
+
+        self.architecture = architecture
+        self._steps = steps
+        self._layers = [
+            _CELLS[architecture.cell](architecture, buffer) for _ in range(architecture.layers)
+        ]
+        self._output = buffer(1)
+        self._above = buffer(architecture.hidden)
+        self._dropout = [
+            _Dropout(architecture.dropout, self._above)
+            for _ in self._layers
+            if architecture.dropout
+        ]
+
+    def forward(self, weights: Tensor, inputs: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Outputs ``[networks, steps, students]`` of inputs ``[networks, steps, students, inputs]``.
+
+        With ``keys`` ``[networks]`` of random streams, units are dropped, as in training.
+        """
+        views = self.architecture.views(weights)
+        self._entering = [inputs]
+        for number, layer in enumerate(self._layers):
+            leaving = layer.forward(self._entering[-1], _weights_of(views, number))
+            if keys is not None and self._dropout:
+                leaving = self._dropout[number].forward(leaving, stream(keys, number))
+            self._entering.append(leaving)
+        torch.baddbmm(
+            views["output_bias"], _rows(leaving), views["output"], out=_rows(self._output)
+        )
+        if self.architecture.output == "relu":
+            self._output.relu_()
+        return self._output[..., 0]
+
+    def backward(self, weights: Tensor, slope: Tensor, gradient: Tensor) -> None:
+        """Write a loss's gradient ``[networks, size]``, after a ``forward`` with keys.
+
+        ``slope`` ``[networks, steps, students]`` is the loss's derivative by each output.
+        """
+        views, into = self.architecture.views(weights), self.architecture.views(gradient)
+        if self.architecture.output == "relu":
+            slope = slope * (self._output[..., 0] > 0)
+        by_output = _rows(slope[..., None])
+        torch.bmm(_rows(self._entering[-1]).mT, by_output, out=into["output"])
+        torch.sum(by_output, dim=1, keepdim=True, out=into["output_bias"])
+        torch.mul(by_output, views["output"].mT, out=_rows(self._above))
+        for number in reversed(range(len(self._layers))):
+            if self._dropout:
+                self._dropout[number].backward(self._above)
+            entering, layer = self._entering[number], self._layers[number]
+            layer.backward(self._above, _weights_of(views, number))
+            by_input, by_recurrent = _rows(layer.by_input), _rows(layer.by_recurrent)
+            torch.bmm(_rows(entering).mT, by_input, out=into[f"input_{number}"])
+            torch.sum(by_input, dim=1, keepdim=True, out=into[f"input_bias_{number}"])
+            torch.sum(by_recurrent, dim=1, keepdim=True, out=into[f"recurrent_bias_{number}"])
+            if self._steps > 1:
+                before = _rows(layer.hidden[:, :-1])
+                after = _rows(layer.by_recurrent[:, 1:])
+                torch.bmm(before.mT, after, out=into[f"recurrent_{number}"])
+            else:  # The initial state is zero: nothing recurs.
+                into[f"recurrent_{number}"].zero_()
+            if number > 0:
+                torch.bmm(by_input, views[f"input_{number}"].mT, out=_rows(self._above))
+
+
+# Cells ------------------------------------------------------------------------
+
+
+@dataclass
+class _Weights:
+    """One layer's weights, each with the leading axis ``[networks]``."""
+
+    input: Tensor
+    recurrent: Tensor
+    input_bias: Tensor
+    recurrent_bias: Tensor
+
+
+def _weights_of(views: dict[str, Tensor], layer: int) -> _Weights:
+    names = ("input", "recurrent", "input_bias", "recurrent_bias")
+    return _Weights(*(views[f"{name}_{layer}"] for name in names))
+
+
+class _Buffer(Protocol):
+    def __call__(self, width: int) -> Tensor: ...
+
+
+class _Cell:
+    """One recurrent layer, its initial state zero.
+
+    ``hidden`` ``[networks, steps, students, hidden]`` are its states. After ``backward``,
+    ``by_input`` and ``by_recurrent`` ``[..., gates]`` are the loss's derivatives by what enters the
+    gates from below and from the step before; they differ only where a gate stands between (GRU).
+    """
+
+    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
+        self._width = architecture.hidden
+        self._gates = buffer(_GATES[architecture.cell] * self._width)
+        self.hidden = buffer(self._width)
+        self.by_input = self.by_recurrent = buffer(_GATES[architecture.cell] * self._width)
+        self._nothing = torch.zeros_like(self.hidden[:, 0])
+
+    def forward(self, entering: Tensor, weights: _Weights) -> Tensor:
+        torch.baddbmm(self._bias(weights), _rows(entering), weights.input, out=_rows(self._gates))
+        for step in range(self.hidden.shape[1]):
+            self._step(step, weights)
+        return self.hidden
+
+    def backward(self, above: Tensor, weights: _Weights) -> None:
+        """Turn ``above``, the derivative by ``hidden``, into those by the gates; it is written over."""
+        for step in reversed(range(self.hidden.shape[1])):
+            carried = self._step_back(step, above[:, step])
+            if step > 0:
+                earlier = above[:, step - 1]
+                earlier.baddbmm_(self.by_recurrent[:, step], weights.recurrent.mT)
+                if carried is not None:
+                    earlier += carried
+
+    def _bias(self, weights: _Weights) -> Tensor:
+        return weights.input_bias + weights.recurrent_bias
+
+    def _before(self, step: int) -> Tensor:
+        return self.hidden[:, step - 1] if step > 0 else self._nothing
+
+    def _step(self, step: int, weights: _Weights) -> None:
+        raise NotImplementedError
+
+    def _step_back(self, step: int, above: Tensor) -> Tensor | None:
+        """Derivatives by this step's gates; returned, what reaches the step before past them."""
+        raise NotImplementedError
+
+
+class _Rnn(_Cell):
+    """h = tanh(W x + b + U h' + c)."""
+
+    def _step(self, step: int, weights: _Weights) -> None:
+        gates = self._gates[:, step]
+        if step > 0:
+            gates.baddbmm_(self._before(step), weights.recurrent)
+        _tanh(gates, out=self.hidden[:, step])
+
+    def _step_back(self, step: int, above: Tensor) -> None:
+        _through_tanh(above, self.hidden[:, step], out=self.by_input[:, step])
+
+
+class _Gru(_Cell):
+    """h = (1 - z) n + z h' with n = tanh(W x + b + r (U h' + c)); gates r and z are logistic."""
+
+    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
+        super().__init__(architecture, buffer)
+        self.by_recurrent = buffer(3 * self._width)
+        self._recalled = buffer(self._width)  # U h' + c, before r
+
+    def _bias(self, weights: _Weights) -> Tensor:
+        bias = super()._bias(weights)
+        bias[..., 2 * self._width :] = weights.input_bias[..., 2 * self._width :]
+        return bias
+
+    def _step(self, step: int, weights: _Weights) -> None:
+        logistic, candidate = self._gates[:, step].tensor_split([2 * self._width], dim=-1)
+        to_logistic, to_candidate = weights.recurrent.tensor_split([2 * self._width], dim=-1)
+        bias = weights.recurrent_bias[..., 2 * self._width :]
+        before, recalled = self._before(step), self._recalled[:, step]
+        if step > 0:
+            logistic.baddbmm_(before, to_logistic)
+            torch.baddbmm(bias, before, to_candidate, out=recalled)
+        else:
+            recalled.copy_(bias.expand_as(recalled))
+        reset, update = logistic.sigmoid_().chunk(2, dim=-1)
+        _tanh(candidate.addcmul_(reset, recalled), out=candidate)
+        torch.lerp(candidate, before, update, out=self.hidden[:, step])
+
+    def _step_back(self, step: int, above: Tensor) -> Tensor:
+        reset, update, candidate = self._gates[:, step].chunk(3, dim=-1)
+        by_input, by_recurrent = self.by_input[:, step], self.by_recurrent[:, step]
+        by_reset, by_update, by_candidate = by_input.chunk(3, dim=-1)
+        _through_tanh(above * (1 - update), candidate, out=by_candidate)
+        _through_logistic(by_candidate * self._recalled[:, step], reset, out=by_reset)
+        _through_logistic(above * (self._before(step) - candidate), update, out=by_update)
+        by_recurrent.copy_(by_input)
+        by_recurrent[..., 2 * self._width :] *= reset
+        return above * update
+
+
+class _Lstm(_Cell):
+    """h = o tanh(m), memory m = f m' + i tanh(g); gates i, f and o are logistic."""
+
+    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
+        super().__init__(architecture, buffer)
+        self._memory, self._shown = buffer(self._width), buffer(self._width)
+        self._by_memory = torch.zeros_like(self._nothing)
+
+    def _step(self, step: int, weights: _Weights) -> None:
+        if step > 0:
+            self._gates[:, step].baddbmm_(self._before(step), weights.recurrent)
+        write, keep, content, show = self._gates[:, step].chunk(4, dim=-1)
+        self._gates[:, step, :, : 2 * self._width].sigmoid_()
+        show.sigmoid_()
+        _tanh(content, out=content)
+        memory, shown = self._memory[:, step], self._shown[:, step]
+        torch.mul(write, content, out=memory)
+        if step > 0:
+            memory.addcmul_(keep, self._memory[:, step - 1])
+        _tanh(memory, out=shown)
+        torch.mul(show, shown, out=self.hidden[:, step])
+
+    def _step_back(self, step: int, above: Tensor) -> None:
+        write, keep, content, show = self._gates[:, step].chunk(4, dim=-1)
+        by_write, by_keep, by_content, by_show = self.by_input[:, step].chunk(4, dim=-1)
+        shown, by_memory = self._shown[:, step], torch.empty_like(self._by_memory)
+        _through_logistic(above * shown, show, out=by_show)
+        _through_tanh(above * show, shown, out=by_memory)
+        if step < self.hidden.shape[1] - 1:
+            by_memory += self._by_memory
+        _through_logistic(by_memory * content, write, out=by_write)
+        _through_tanh(by_memory * write, content, out=by_content)
+        if step > 0:
+            _through_logistic(by_memory * self._memory[:, step - 1], keep, out=by_keep)
+        else:
+            by_keep.zero_()
+        torch.mul(by_memory, keep, out=self._by_memory)
+
+
+_CELLS = {"rnn": _Rnn, "gru": _Gru, "lstm": _Lstm}
+
+
+class _Dropout:
+    """Sets a share of the units to zero and scales up the rest (Srivastava et al., 2014)."""
+
+    _LEVELS = 2**16  # A 64-bit draw decides on four units, 16 bits each.
+
+    def __init__(self, share: float, like: Tensor) -> None:
+        self._dropped, self._mask = torch.empty_like(like), torch.empty_like(like)
+        self._threshold = round(share * self._LEVELS)
+        self._scale = self._LEVELS / (self._LEVELS - self._threshold)
+        self._units = like[0].numel()
+
+    def forward(self, units: Tensor, keys: Tensor) -> Tensor:
+        draws = random_bits(keys, -(-self._units // 4)).view(torch.int16)[:, : self._units]
+        torch.ge(draws.view(units.shape), self._threshold - self._LEVELS // 2, out=self._mask).mul_(
+            self._scale
+        )
+        return torch.mul(units, self._mask, out=self._dropped)
+
+    def backward(self, above: Tensor) -> None:
+        above *= self._mask
+
+
+def _rows(tensor: Tensor) -> Tensor:
+    """``[networks, steps * students, width]``, a view."""
+    return tensor.reshape(tensor.shape[0], -1, tensor.shape[-1])
+
+
+def _tanh(tensor: Tensor, out: Tensor) -> None:
+    """tanh, by way of the logistic function on a processor, where that is four times as fast."""
+    if tensor.is_cuda:
+        torch.tanh(tensor, out=out)
+    else:
+        torch.mul(tensor, 2, out=out).sigmoid_().mul_(2).sub_(1)
+
+
+def _through_tanh(above: Tensor, value: Tensor, out: Tensor) -> None:
+    """above (1 - value²)."""
+    torch.mul(above, value, out=out)
+    torch.addcmul(above, out, value, value=-1, out=out)
+
+
+def _through_logistic(above: Tensor, value: Tensor, out: Tensor) -> None:
+    """above value (1 - value)."""
+    torch.mul(above, value, out=out)
+    out.addcmul_(out, value, value=-1)
+
+
+def _mix(bits: Tensor) -> Tensor:
+    """SplitMix64's last step, in place; the masks make torch's signed shifts unsigned."""
+    for shift, factor in ((30, _FIRST), (27, _SECOND)):
+        bits ^= (bits >> shift).bitwise_and_((1 << (64 - shift)) - 1)
+        bits *= factor
+    bits ^= (bits >> 31).bitwise_and_((1 << 33) - 1)
+    return bits

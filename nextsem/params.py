@@ -1,0 +1,243 @@
+"""The parameters, typed: `params.yaml` read, checked and frozen.
+
+Every key must stand in the file, so that the file alone says what a run does. Whatever is unknown,
+of a wrong type or impossible is refused in one line.
+"""
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from nextsem import InputError
+
+FILE = Path("params.yaml")
+
+
+def _as_text(value: Any) -> Any:
+    """A name such as 2024, or a mark such as 0, is a number to YAML and a text to us."""
+    return str(value) if type(value) in (int, float) else value
+
+
+def _as_name(value: Any) -> Any:
+    """A column name, which may wrap in its cell or in this file."""
+    return " ".join(str(value).split()) if type(value) in (int, str) else value
+
+
+Column = Annotated[str, BeforeValidator(_as_name), Field(min_length=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class Data(_Group):
+    """Which table, what its columns mean, and how to read it."""
+
+    table: str = Field(min_length=1)
+    semesters: list[Column] = Field(min_length=2)
+    static: list[Column]
+    numeric: list[Column]
+    id: list[Column]
+    grade_range: list[float] = Field(min_length=2, max_length=2)
+    missing: list[Annotated[str, BeforeValidator(_as_text)]]
+    separator: Literal["auto", ",", ";", "\t", "|"]
+    decimal: Literal["auto", ".", ","]
+    encoding: str
+    sheet: Annotated[str, BeforeValidator(_as_text)]
+    header_row: Positive
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.grade_range
+        if low >= high:
+            raise ValueError(f"data.grade_range is [{low:g}, {high:g}]; allowed: a lower end first")
+        named = [*self.semesters, *self.static, *self.numeric]
+        for column in named:
+            if named.count(column) > 1:
+                raise ValueError(
+                    f"data names column {column!r} twice; allowed: once among semesters, static "
+                    "and numeric"
+                )
+        for column in self.id:
+            if column in [*self.semesters, *self.numeric] or self.id.count(column) > 1:
+                raise ValueError(
+                    f"data.id names column {column!r}, which is already in use; allowed: once, and "
+                    "not among semesters and numeric"
+                )
+        try:
+            "".encode(self.encoding)
+        except (LookupError, ValueError):
+            raise ValueError(
+                f"data.encoding is {self.encoding!r}; allowed: a text encoding such as utf-8, "
+                "cp1252 or utf-16"
+            ) from None
+        return self
+
+
+class Simulate(_Group):
+    """The simulated cohort."""
+
+    students: Positive
+    seed: Seed
+
+
+class Split(_Group):
+    """Which complete rows are held back for the test."""
+
+    test_size: float = Field(gt=0, lt=1)
+    seed: Seed
+
+
+class Model(_Group):
+    """The network."""
+
+    cell: Literal["rnn", "gru", "lstm"]
+    layers: int = Field(ge=1, le=64)
+    hidden: int = Field(ge=1, le=65536)
+    dropout: float = Field(ge=0, lt=1)
+    layout: Literal["semesters", "flat"]
+    output: Literal["linear", "relu"]
+    members: int = Field(ge=1, le=10_000)
+
+
+class Train(_Group):
+    """How the network is fitted."""
+
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    epochs: Positive
+    patience: int = Field(ge=0)
+    validation_size: float = Field(gt=0, le=0.5)
+    standardize: bool
+    every_semester: bool
+    batch_size: Positive
+    seed: Seed
+    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    log_every: Positive
+
+
+class Params(_Group):
+    """All groups of `params.yaml`."""
+
+    data: Data
+    simulate: Simulate
+    split: Split
+    model: Model
+    train: Train
+
+
+def load(path: Path = FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no YAML, a key is unknown or missing, or a value is of a wrong type
+        or impossible.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; run from the root of the repository") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    try:
+        content = yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        row = f", row {where.line + 1}" if where else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}{row}: not YAML: {_one_line(problem)}") from None
+    except Exception as error:  # a value such as `!!bool abc` makes PyYAML raise anything
+        raise InputError(f"{path}: not YAML that can be read: {_one_line(error)}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no parameters; allowed: groups such as data and model")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_one_line(_explain(error))}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as DVC reads it: 1e-5 is a number, and a key may not stand twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):  # others are refused below
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"'{key.value}' stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?\d[\d_]*(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, and how many more there are."""
+    # A misspelt key is unknown and missing: unknown says more.
+    first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    found = _shown(first["input"])
+    message = first["msg"].removeprefix("Input should ")
+    match first["type"]:
+        case "extra_forbidden":
+            text = f"{key} is no parameter; allowed: {', '.join(_keys(first['loc'][:-1]))}"
+        case "missing":
+            text = f"{key} is missing; every parameter must be there"
+        case "value_error":
+            text = str(first["ctx"]["error"])
+        case "string_type":
+            text = f"{key} is {found}; allowed: text (in quotes, if it looks like something else)"
+        case "string_too_short" | "too_short" | "too_long":
+            text = f"{key} is {found}; {message}"
+        case "model_type":
+            text = f"{key} is {found}; allowed: a group of {', '.join(_keys(first['loc']))}"
+        case "string_pattern_mismatch" if key == "train.device":
+            text = f"{key} is {found}; allowed: auto, cpu, cuda or cuda:1 and so on"
+        case _:
+            text = f"{key} is {found}; it should {message}"
+    return text + (f" (and {len(others)} more)" if others else "")
+
+
+def _keys(group: tuple[int | str, ...]) -> list[str]:
+    """The keys of a group, or with () the groups."""
+    model: Any = Params
+    for name in group:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
+
+
+def _shown(found: object) -> str:
+    try:
+        shown = repr(found)
+    except ValueError:  # Python doesn't write out a number of more than 4300 digits
+        shown = "a number too long to show"
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _one_line(text: object) -> str:
+    line = " ".join(str(text).split())
+    return line if len(line) <= 400 else line[:397] + "..."

@@ -1,0 +1,431 @@
+"""Read a table of students, check it, and write one.
+
+Whatever is wrong with a table is an `InputError` that names the file, the row as a spreadsheet
+counts it (the column names are row 1), and the column.
+"""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from nextsem import InputError
+from nextsem.params import Data
+from nextsem.students import Students
+
+STUDENT = "student"  # the column that names a student in a prepared table
+SHEET_ROWS = 1_048_575  # that Excel holds below the column names
+_SEPARATORS = (",", ";", "\t", "|")
+
+
+# Reading ----------------------------------------------------------------------
+
+
+def read(path: Path, data: Data, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table as it stands, .csv or .xlsx.
+
+    Parameters
+    ----------
+    columns : names, optional
+        Those to read; all of them must be there. None reads every column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the row as a spreadsheet counts it. The static and id columns are text, the
+        semesters and numeric columns numbers; others are as they were found. Empty rows at the end
+        and columns without a name are left out.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, a column is missing or there twice, a cell is no number where one
+        belongs, or a grade is out of range.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; allowed: a .csv or an .xlsx file (data.table)")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file (data.table)")
+    if path.suffix.lower() == ".csv":
+        frame = _read_csv(path, data, columns)
+    elif path.suffix.lower() == ".xlsx":
+        frame = _read_excel(path, data, columns)
+    else:
+        raise InputError(f"{path}: cannot be read as a table; allowed: a .csv or an .xlsx file")
+    frame = frame[: int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1].copy()
+    if frame.empty:
+        raise InputError(f"{path}: has no row that is filled in below the column names")
+    for column in frame.columns.intersection([*data.semesters, *data.numeric]):
+        frame[column] = _numbers(path, frame[column], data)
+    for column in frame.columns.intersection([*data.static, *data.id]):
+        frame[column] = _names(frame[column])
+    low, high = data.grade_range
+    for column in frame.columns.intersection(data.semesters):
+        outside = frame[column][(frame[column] < low) | (frame[column] > high)]
+        if len(outside):
+            raise InputError(
+                f"{path}: row {outside.index[0]}, column {column!r}: {outside.iloc[0]:g} is out of "
+                f"range; allowed: {low:g} to {high:g} (data.grade_range)"
+            )
+    return frame
+
+
+def read_students(path: Path, data: Data) -> tuple[pd.DataFrame, int]:
+    """Read a table of students: the columns that `data` names, checked.
+
+    Returns
+    -------
+    students : pandas.DataFrame
+        Columns `student`, then the static, numeric and semester columns under their own names;
+        grades are in grade points, NaN where missing.
+    blank : int
+        How many rows were left out because every one of these columns was empty.
+
+    Raises
+    ------
+    InputError
+        Besides what `read` refuses: two rows of one student.
+    """
+    shown = [*data.static, *data.numeric, *data.semesters]
+    if STUDENT in shown:
+        raise InputError(f"{path}: column '{STUDENT}' is made by us; rename it in the table")
+    frame = read(path, data, list(dict.fromkeys([*data.id, *shown])))
+    numbers, texts = [*data.numeric, *data.semesters], [*data.id, *data.static]
+    blank = frame[numbers].isna().all(axis=1)
+    blank[blank] = (frame.loc[blank, texts] == "").all(axis=1)
+    frame = frame[~blank]
+    if frame.empty:
+        raise InputError(f"{path}: has no row that is filled in below the column names")
+    students = frame[shown].copy()
+    students.insert(0, STUDENT, _student_names(path, frame, data))
+    return students, int(blank.sum())
+
+
+def numeric_columns(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
+    """The columns that hold nothing but numbers, the `first` ones first, as floats.
+
+    Names made of digits, such as codes and roll numbers, count as numbers here.
+    """
+    columns = [*first, *(column for column in table if column not in first)]
+    found = {}
+    for column in columns:
+        values = table[column].replace("", None)
+        numbers = pd.to_numeric(values, errors="coerce")
+        if column in first or (numbers.notna().any() and numbers.notna().eq(values.notna()).all()):
+            found[column] = numbers.astype(float)
+    return pd.DataFrame(found)
+
+
+def _read_csv(path: Path, data: Data, columns: Sequence[str] | None) -> pd.DataFrame:
+    utf8 = codecs.lookup(data.encoding).name == "utf-8"
+    try:
+        header, separator = _csv_header(path, data, "utf-8-sig" if utf8 else data.encoding)
+        used = _used(path, header, columns)
+        # Static columns have few values, so that pandas reads them faster as categories.
+        kinds: dict[int, Literal["category"] | type[str]] = {
+            place: "category" if header[place] in data.static else str
+            for place in used
+            if header[place] in {*data.static, *data.id}
+        }
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            skiprows=data.header_row,
+            # All columns, not only the used ones: just then is a row with too many cells refused.
+            names=list(range(len(header))),
+            index_col=False,
+            dtype=kinds,
+            na_values=[""],
+            keep_default_na=False,
+            skip_blank_lines=False,
+            encoding=data.encoding,
+            low_memory=False,
+        )
+    except InputError:
+        raise
+    except UnicodeError:
+        raise InputError(
+            f"{path}: {_undecoded(path, data)} is not {data.encoding} text; save it as 'CSV UTF-8' "
+            "or name its encoding, such as cp1252, in data.encoding"
+        ) from None
+    except (pd.errors.ParserError, csv.Error, ValueError) as error:
+        raise InputError(f"{path}: {_unparsed(str(error))}") from None
+    frame = frame[used]
+    frame.columns = pd.Index([header[place] for place in used])
+    frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
+    return frame
+
+
+def _undecoded(path: Path, data: Data) -> str:
+    """The first text that the encoding cannot explain, and its row."""
+    try:
+        with path.open(encoding=data.encoding, errors="replace", newline="") as file:
+            for row, line in enumerate(file, 1):
+                place = line.find("\N{REPLACEMENT CHARACTER}")
+                if place >= 0:
+                    return f"row {row}, {_shown(line[max(place - 20, 0) : place + 20])},"
+    except UnicodeError as error:
+        return f"row 1 ({error})"
+    return "the last row"
+
+
+def _unparsed(reason: str) -> str:
+    """What pandas says of a table that it cannot read, in our words."""
+    cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
+    if cells:
+        allowed, row, found = cells.groups()
+        return (
+            f"row {row} has {found} cells; allowed: {allowed}, as many as there are column names "
+            "(a text with a separator in it needs quotes)"
+        )
+    quote = re.search(r"EOF inside string starting at row (\d+)", reason)
+    if quote:
+        return "cannot be read as a .csv file: a quote is opened and not closed"
+    reason = " ".join(reason.removeprefix("Error tokenizing data. C error: ").split())
+    return f"cannot be read as a .csv file: {reason}"
+
+
+def _csv_header(path: Path, data: Data, encoding: str) -> tuple[list[str], str]:
+    """The column names, and the separator: the one that finds the columns that are looked for."""
+    wanted = {*data.semesters, *data.static, *data.numeric, *data.id}
+    separators = _SEPARATORS if data.separator == "auto" else (data.separator,)
+    found: list[tuple[list[str], str]] = []
+    for separator in separators:
+        with path.open(encoding=encoding, newline="") as file:
+            rows = csv.reader(file, delimiter=separator)
+            header = next(
+                (row for count, row in enumerate(rows, 1) if count == data.header_row), []
+            )
+        names = [_header_text(name) for name in header]
+        found.append((names, separator))
+    names, separator = max(found, key=lambda one: (len(wanted.intersection(one[0])), len(one[0])))
+    if not any(names):
+        raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
+    return names, separator
+
+
+def _read_excel(path: Path, data: Data, columns: Sequence[str] | None) -> pd.DataFrame:
+    import openpyxl  # here, because a .csv needs none of it
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with closing(book):
+            header, rows = _excel_rows(path, data, book.worksheets)
+            used = _used(path, header, columns)
+            cells = [[row[place] if place < len(row) else None for place in used] for row in rows]
+    except InputError:
+        raise
+    except Exception as error:  # openpyxl has no error of its own: a broken file raises anything
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as an .xlsx file: {reason}") from None
+    names = [header[place] for place in used]
+    frame = pd.DataFrame(cells, columns=pd.Index(names), dtype=object)
+    frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
+    return frame.apply(lambda column: column.infer_objects())
+
+
+def _excel_rows(
+    path: Path, data: Data, sheets: Sequence[Any]
+) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+    """The column names of the sheet that is looked for, and its rows below them."""
+    named = {sheet.title: sheet for sheet in sheets}
+    if data.sheet and data.sheet not in named:
+        found = ", ".join(map(repr, named))
+        raise InputError(f"{path}: no sheet {data.sheet!r}; found: {found} (data.sheet)")
+    sheet = named[data.sheet] if data.sheet else sheets[0]
+    sheet.reset_dimensions()  # some programs write down a size that is too small
+    rows = sheet.iter_rows(min_row=data.header_row, values_only=True)
+    header = ["" if name is None else _header_text(name) for name in next(rows, ())]
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
+    return header, rows
+
+
+def _used(path: Path, header: list[str], columns: Sequence[str] | None) -> list[int]:
+    """The places of the columns that are looked for, or of all that have a name; each once."""
+    looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
+    for name in looked_for:
+        if name not in header:
+            found = ", ".join(_shown(column) for column in header[:20])
+            more = f" and {len(header) - 20} more" if len(header) > 20 else ""
+            raise InputError(f"{path}: no column {name!r}; found: {found}{more}")
+        if header.count(name) > 1:
+            places = [place + 1 for place, column in enumerate(header) if column == name]
+            raise InputError(
+                f"{path}: column {name!r} stands {len(places)} times (columns "
+                f"{', '.join(map(str, places))}); allowed: once"
+            )
+    return [place for place, name in enumerate(header) if name in looked_for]
+
+
+def _numbers(path: Path, column: pd.Series, data: Data) -> pd.Series:
+    """A column as numbers, NaN where it says that there is none."""
+    if pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
+        values, given = column.astype(float), column.notna()
+    else:
+        typed = column.map(lambda cell: type(cell) in (int, float))
+        texts = column.mask(typed).map(_cell_text, na_action="ignore")
+        texts = texts.mask(texts.isin(["", *data.missing]))
+        values = column.where(typed).astype(float)
+        values = values.fillna(_parse(texts, data))
+        given = texts.notna() | values.notna()
+    marks = pd.to_numeric(pd.Series(data.missing, dtype=object), errors="coerce")
+    missing = values.isin(marks.dropna())
+    values, given = values.mask(missing), given & ~missing
+    wrong = column[given & ~np.isfinite(values)]
+    if len(wrong):
+        raise InputError(
+            f"{path}: row {wrong.index[0]}, column {column.name!r}: {_shown(wrong.iloc[0])} is not a "
+            "number; allowed: a number, an empty cell or one of data.missing"
+        )
+    return values
+
+
+def _parse(texts: pd.Series, data: Data) -> pd.Series:
+    """Texts as numbers, NaN where one is none; the decimal sign is found out if need be."""
+    decimal = data.decimal
+    if decimal == "auto":
+        commas = texts.str.fullmatch(r"[+-]?\d+,\d+", na=False).any()
+        points = texts.str.fullmatch(r"[+-]?\d+\.\d+", na=False).any()
+        decimal = "," if commas and not points else "."
+    if decimal == ",":
+        foreign = texts.str.contains(".", regex=False, na=False)
+        texts = texts.str.replace(",", ".", regex=False).mask(foreign)
+    return pd.to_numeric(texts, errors="coerce").astype(float)
+
+
+def _names(column: pd.Series) -> pd.Series:
+    """A column as names, "" where empty; a number that a gap turned into 115.0 is 115 again."""
+    places, found = pd.factorize(column)
+    names = np.array([*map(_name, np.asarray(found, dtype=object)), ""], dtype=object)
+    return pd.Series(names[places], index=column.index, dtype=str)  # an empty cell's place is -1
+
+
+def _name(cell: Any) -> str:
+    text = _cell_text(cell)
+    return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
+
+
+def _cell_text(cell: Any) -> str:
+    return str(cell).strip()
+
+
+def _header_text(cell: Any) -> str:
+    """A column name; one that wraps in its cell, or has a mark of UTF before it, is the same."""
+    return " ".join(str(cell).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split())
+
+
+def _shown(cell: Any) -> str:
+    shown = repr(_cell_text(cell))
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+def _student_names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:
+    """What to call each student: static columns and id, or the row where there is no id."""
+    ids = pd.Series("", index=frame.index)
+    for column in data.id:
+        ids = ids.where(ids != "", frame[column])
+    names = ids
+    for column in reversed(data.static):
+        if column not in data.id:
+            names = frame[column] + "/" + names
+    nameless = (ids == "").to_numpy()
+    if nameless.any():
+        rows = pd.Series([f"row {row}" for row in frame.index], index=frame.index)
+        names = names.mask(nameless, rows)
+    repeated = names.duplicated()
+    if repeated.any():
+        name = names[repeated].iloc[0]
+        first, second = names.index[names == name][:2]
+        raise InputError(
+            f"{path}: rows {first} and {second} are both student {_shown(name)}; allowed: one row a "
+            "student, unique by data.id within data.static"
+        )
+    return names
+
+
+def students(frame: pd.DataFrame, data: Data) -> Students:
+    """The rows of a prepared table as arrays."""
+    return Students(
+        names=frame[STUDENT].to_numpy(dtype=str),
+        grades=frame[data.semesters].to_numpy(dtype=float),
+        static=frame[data.static].fillna("").to_numpy(dtype=str).reshape(len(frame), -1),
+        numeric=frame[data.numeric].to_numpy(dtype=float),
+    )
+
+
+def read_prepared(path: Path, data: Data) -> Students:
+    """Read back a table that `write_csv` wrote from `read_students`."""
+    columns = [STUDENT, *data.static, *data.numeric, *data.semesters]
+    numbers = [*data.numeric, *data.semesters]
+    try:
+        frame = pd.read_csv(
+            path,
+            usecols=columns,
+            dtype=dict.fromkeys([STUDENT, *data.static], str) | dict.fromkeys(numbers, float),
+            keep_default_na=False,
+            na_values={column: [""] for column in numbers},
+        )
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; `dvc repro prepare` makes it") from None
+    except (pd.errors.ParserError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: is not as params.yaml has it ({reason}); `dvc repro prepare` makes it anew"
+        ) from None
+    return students(frame, data)
+
+
+# Writing ----------------------------------------------------------------------
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table as UTF-8 with Unix line ends, the same bytes on every system."""
+    frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def write_excel(frame: pd.DataFrame, path: Path, formats: dict[str, str] | None = None) -> None:
+    """Write a table as an Excel workbook, the same bytes each time.
+
+    Text stays text, also where it starts like a formula; the header row stays in sight. What is too
+    long for one sheet goes on in the next.
+
+    Parameters
+    ----------
+    formats : dict of str to str, optional
+        Excel's number format of a column, such as "0.00".
+    """
+    import xlsxwriter  # here, because few stages write a workbook
+
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    book = xlsxwriter.Workbook(str(path), options)
+    book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
+    heading = book.add_format({"bold": True, "bottom": 1})
+    styles = [
+        book.add_format({"num_format": (formats or {}).get(name, "General")})
+        for name in frame.columns
+    ]
+    for first in range(0, max(len(frame), 1), SHEET_ROWS):
+        sheet = book.add_worksheet()
+        sheet.freeze_panes(1, 0)
+        for place, name in enumerate(frame.columns):
+            cells = frame[name].iloc[first : first + SHEET_ROWS].tolist()
+            texts = [str(name), *(cell for cell in cells[:1000] if isinstance(cell, str))]
+            sheet.set_column(place, place, min(max(map(len, texts)) + 2, 60), styles[place])
+            sheet.write_string(0, place, str(name), heading)
+            for row, cell in enumerate(cells, 1):
+                if isinstance(cell, str):
+                    sheet.write_string(row, place, cell)
+                elif not pd.isna(cell):
+                    sheet.write_number(row, place, cell)
+    book.close()

@@ -1,0 +1,61 @@
+"""Read and check the table, leave out what cannot be learnt from, and split the rest."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nextsem import InputError, params, tables
+from nextsem.files import whole_files, write_metrics
+from nextsem.params import Split
+
+
+def main() -> None:
+    parameters = params.load()
+    data = parameters.data
+    path = Path(data.table)
+    students, blank = tables.read_students(path, data)
+
+    known = students[data.semesters].notna()
+    complete = students[known.all(axis=1)]
+    pending = students[~known[data.semesters[-1]]]
+    gap = len(students) - len(complete) - len(pending)
+    train, test = split(path, complete, parameters.split)
+
+    rows = {
+        "read": len(students) + blank,
+        "complete": len(complete),
+        "train": len(train),
+        "test": len(test),
+        "pending": len(pending),
+    }
+    left_out = {"blank": blank, "gap_before_last": gap}
+    with whole_files() as place:
+        tables.write_csv(complete, place("data/prepared/complete.csv"))
+        tables.write_csv(train, place("data/prepared/train.csv"))
+        tables.write_csv(test, place("data/prepared/test.csv"))
+        tables.write_csv(pending, place("data/prepared/pending.csv"))
+        write_metrics({"rows": rows, "left_out": left_out}, place("metrics/data.json"))
+    print(
+        f"{path}: {rows['read']} rows read\n"
+        f"  {len(complete)} complete: {len(train)} to train on, {len(test)} to test on\n"
+        f"  {len(pending)} pending: the {data.semesters[-1]} is still to come\n"
+        f"  {gap} left out: the {data.semesters[-1]} is known, a semester before it is not\n"
+        f"  {blank} left out: blank"
+    )
+
+
+def split(path: Path, complete: pd.DataFrame, how: Split) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and test rows: the very ones, in order, of scikit-learn's `train_test_split`."""
+    tested = int(np.ceil(how.test_size * len(complete)))
+    if min(tested, len(complete) - tested) < 2:
+        raise InputError(
+            f"{path}: {len(complete)} complete rows cannot be split with split.test_size "
+            f"{how.test_size:g}; allowed: 2 or more rows to train on, and 2 or more to test on"
+        )
+    order = np.random.RandomState(how.seed).permutation(len(complete))
+    return complete.iloc[order[tested:]], complete.iloc[order[:tested]]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What several tests share: the published table, and checkouts of this project to run it in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stages  # noqa: F401 (pins the numeric kernels, before torch is loaded)
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The published table, which is not ours to pass on."""
+    named = os.environ.get("NEXTSEM_PUBLISHED")
+    path = Path(named) if named else ROOT.parent / "shared/data/semester_results.csv"
+    if not path.is_file():
+        reason = f"the published table is not at {path}; name it in NEXTSEM_PUBLISHED"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return path
+
+
+class Checkout:
+    """A copy of the project as it stands in this working tree, with its own Git and DVC."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        listed = _run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout
+        for name in listed.splitlines():
+            if (ROOT / name).is_file():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, path / name)
+        _run(path, "git", "init", "--quiet", "--initial-branch=main")
+        self.commit("start")
+
+    def run(self, *command: str, check: bool = True, **environment: str) -> str:
+        """What a command prints, stderr included."""
+        done = _run(self.path, *command, check=check, **environment)
+        return done.stdout + done.stderr
+
+    def stage(self, name: str, *arguments: str) -> str:
+        return self.run("python", "-m", f"stages.{name}", *arguments)
+
+    def read(self, name: str) -> str:
+        return (self.path / name).read_text(encoding="utf-8")
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = self.read(name)
+        assert old in text
+        (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def commit(self, message: str) -> None:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        _run(self.path, "git", "add", "--all")
+        _run(self.path, "git", *identity, "commit", "--quiet", "--allow-empty", "-m", message)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    """A fresh checkout, in which nothing has run."""
+    return Checkout(tmp_path / "checkout")
+
+
+def _run(
+    folder: Path, *command: str, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done

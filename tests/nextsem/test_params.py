@@ -1,0 +1,176 @@
+"""params.yaml: what is read from it, and what is refused."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextsem import InputError, params
+
+FILE = Path(__file__).parents[2] / "params.yaml"
+GOOD: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+
+
+def loaded(folder: Path, key: str, value: object) -> params.Params:
+    """The repository's parameters, with another value of one key."""
+    content = copy.deepcopy(GOOD)
+    group, name = key.split(".")
+    content[group][name] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return params.load(path)
+
+
+def test_the_repositorys_own() -> None:
+    parameters = params.load(FILE)
+    assert parameters.model_dump() == GOOD
+    assert parameters.model.layers == 3
+    assert parameters.train.weight_decay == 1e-5
+
+
+@pytest.mark.parametrize("number", ["1e-5", "1e-05", "1.0e-05", "0.00001", "1E-5"])
+def test_a_number_however_it_is_written(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(FILE.read_text().replace("1.0e-05", number))
+    assert params.load(path).train.weight_decay == 1e-5
+
+
+def test_names_and_marks_are_text(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "data.semesters", [2023, 2024]).data.semesters == ["2023", "2024"]
+    assert loaded(tmp_path, "data.semesters", ["a\n b", "c"]).data.semesters == ["a b", "c"]
+    marks = loaded(tmp_path, "data.missing", [0, -999999999, 0.5, "AB"]).data.missing
+    assert marks == ["0", "-999999999", "0.5", "AB"]
+    assert loaded(tmp_path, "data.sheet", 2024).data.sheet == "2024"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fragment"),
+    [
+        ("model.layers", 1.5, "1.5"),
+        ("model.layers", "3", "'3'"),
+        ("model.layers", 0, "greater than or equal to 1"),
+        ("model.layers", None, "None"),
+        ("model.dropout", 1, "less than 1"),
+        ("model.cell", "tanh", "'rnn', 'gru' or 'lstm'"),
+        ("split.test_size", 0, "greater than 0"),
+        ("split.test_size", 1, "less than 1"),
+        ("split.seed", -1, "greater than or equal to 0"),
+        ("train.learning_rate", float("nan"), "finite"),
+        ("train.learning_rate", True, "True"),
+        ("train.device", "gpu", "auto, cpu, cuda"),
+        ("train.standardize", 1, "valid boolean"),
+        ("data.table", "", "''"),
+        ("data.grade_range", [10, 0], "a lower end first"),
+        ("data.grade_range", [0], "at least 2"),
+        ("data.grade_range", [0, 10**400], "..."),
+        ("data.semesters", ["1st"], "at least 2"),
+        ("data.semesters", ["1st", "2nd", "1st"], "'1st' twice"),
+        ("data.semesters", ["1st", ""], "data.semesters.1"),
+        ("data.semesters", ["1st", True], "in quotes"),
+        ("data.static", ["5th"], "'5th' twice"),
+        ("data.id", ["5th"], "data.id"),
+        ("data.id", ["Roll", "Roll"], "'Roll'"),
+        ("data.encoding", "utf-9", "'utf-9'"),
+        ("data.encoding", "undefined", "'undefined'"),
+        ("data.encoding", "a\0b", "utf-16"),
+        ("data.separator", "/", "'auto'"),
+        ("data.header_row", 0, "greater than or equal to 1"),
+        ("data.groups", ["Gender"], "data.groups is no parameter; allowed: table, semesters"),
+    ],
+)
+def test_refuses(tmp_path: Path, key: str, value: object, fragment: str) -> None:
+    with pytest.raises(InputError) as told:
+        loaded(tmp_path, key, value)
+    text = str(told.value)
+    assert text.startswith(f"{tmp_path / 'params.yaml'}: ")
+    assert fragment in text
+    assert key in text or "data names column" in text
+    assert len(text.splitlines()) == 1
+
+
+def test_a_misspelt_key_is_named_first(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(FILE.read_text().replace("  layers:", "  layer:"))
+    with pytest.raises(InputError, match=r"model\.layer is no parameter; allowed: cell, layers"):
+        params.load(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "data",
+        "- 1",
+        "a: [1",
+        "a: b: c",
+        "a: 1\na: 2",
+        "? [a]\n: 1",
+        "a: !!bool b",
+        "a: !!int ''",
+        "a: !!timestamp b",
+        "a: 2024-13-45",
+        "!!map [1]",
+        "!!python/object:os.system a",
+        "data: &a [*a]",
+        "a: &a {<<: *a}",
+        "data: 0x" + "f" * 5000,
+        "- " * 2000,
+        "\0",
+        '"a\n\n\nb": 1',
+    ],
+    ids=range(19),
+)
+def test_text_that_holds_no_parameters(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as told:
+        params.load(path)
+    assert str(told.value).startswith(str(path))
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    with pytest.raises(InputError, match="cannot be read"):
+        params.load(tmp_path)
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
+    with pytest.raises(InputError, match="UTF-8"):
+        params.load(tmp_path / "latin.yaml")
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = [f"{group}.{key}" for group, keys in GOOD.items() for key in keys]
+quick = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@quick
+@given(key=st.sampled_from(KEYS), value=ANYTHING)
+def test_any_value_is_taken_or_refused_in_a_line(tmp_path: Path, key: str, value: object) -> None:
+    told = ""
+    try:
+        loaded(tmp_path, key, value)
+    except InputError as error:
+        told = str(error)
+    assert len(told.splitlines()) <= 1
+    assert not told or key in told or "data" in told
+
+
+@quick
+@given(text=st.text() | st.text(alphabet="{}[]:,-?!&*#|>'\"%@` \nab1"))
+def test_any_text_is_taken_or_refused_in_a_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+    with pytest.raises(InputError) as told:
+        params.load(path)
+    assert len(str(told.value).splitlines()) == 1

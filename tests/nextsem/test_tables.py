@@ -1,0 +1,331 @@
+"""Tables, read in the many ways that people keep them, and written."""
+
+import io
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextsem import InputError, params, tables
+
+DATA = params.load(Path(__file__).parents[2] / "params.yaml").data.model_copy(
+    update={"semesters": ["1st", "2nd"], "static": ["College"], "id": ["Roll", "Number"]}
+)
+HEADER = "1st,2nd,College,Roll,Number"
+TEXT = f"{HEADER}\n8.11,7,115,1,\n6.5,,115,,2\n"
+EXPECTED = pd.DataFrame(
+    {
+        "student": ["115/1", "115/2"],
+        "College": ["115", "115"],
+        "1st": [8.11, 6.5],
+        "2nd": [7.0, np.nan],
+    },
+    index=[2, 3],
+)
+
+
+def read(path: Path, content: bytes | str, **settings: object) -> pd.DataFrame:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return tables.read_students(path, DATA.model_copy(update=settings))[0]
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame = EXPECTED) -> None:
+    pd.testing.assert_frame_equal(found, expected, check_index_type=False)
+
+
+# Reading ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT,
+        TEXT.replace(",", ";"),
+        TEXT.replace(",", "\t"),
+        TEXT.replace(",", "|"),
+        TEXT.replace(",", ";").replace(".", ","),
+        TEXT.replace("8.11", '"8,11"').replace("6.5", '"6,5"'),
+        TEXT.replace("\n", "\r\n"),
+        TEXT.replace("\n", ",\n"),
+        TEXT.rstrip("\n"),
+        TEXT + "\n\n,,,,\n",
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        TEXT.replace("8.11,7,", " 8.11 ,7.00, "),
+        TEXT.replace("1st", " 1st ").replace("College", '"College"'),
+        TEXT.replace(",1,", ",1.0,").replace(",2\n", ",2.0\n"),
+    ],
+    ids=[
+        "comma",
+        "semicolon",
+        "tab",
+        "bar",
+        "decimal comma",
+        "decimal comma in quotes",
+        "CRLF",
+        "a separator at each end",
+        "no line end",
+        "blank rows at the end",
+        "BOM",
+        "spaces",
+        "header with spaces and quotes",
+        "ids that a gap made numbers",
+    ],
+)
+def test_csv_in_many_forms(tmp_path: Path, content: bytes | str) -> None:
+    same(read(tmp_path / "table.csv", content))
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "UTF8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le"]
+)
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    content = TEXT.replace("115", "Orléans").encode(encoding)
+    found = read(tmp_path / "table.csv", content, encoding=encoding)
+    assert found["College"].tolist() == ["Orléans", "Orléans"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_another_encoding_is_told_with_its_row(tmp_path: Path, encoding: str) -> None:
+    content = TEXT.replace(",2\n", ",Orléans\n").encode("cp1252")
+    with pytest.raises(InputError, match=f"row .*is not {encoding} text"):
+        read(tmp_path / "table.csv", content, encoding=encoding)
+
+
+def test_rows_are_counted_as_a_spreadsheet_does(tmp_path: Path) -> None:
+    text = f'Results;\n"of\n2024"\n{HEADER}\n7,7,"a\nb, c",1,\n\n7,7,"a"" d",2,\n'
+    found = read(tmp_path / "table.csv", text, header_row=3)
+    assert found.index.tolist() == [4, 6]
+    assert found["College"].tolist() == ["a\nb, c", 'a" d']
+    with pytest.raises(InputError, match="row 6, column '2nd': 'x' is not a number"):
+        read(tmp_path / "table.csv", text.replace('7,7,"a""', '7,x,"a""'), header_row=3)
+    with pytest.raises(InputError, match="row 6 has 6 cells; allowed: 5"):
+        read(tmp_path / "table.csv", text.replace('d",2,', 'd",2,,'), header_row=3)
+
+
+def test_blank_rows_are_counted_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{HEADER}\n7,7,115,1,\n\n,,,,\n , , , , \n7,7,115,2,\n\n")
+    found, blank = tables.read_students(path, DATA)
+    assert found.index.tolist() == [2, 6]
+    assert blank == 3
+
+
+def test_cells_missing_at_the_end_of_a_row_are_empty(tmp_path: Path) -> None:
+    found = read(tmp_path / "table.csv", f"{HEADER}\n7,7,115,1\n7\n6,6,115,2,\n")
+    assert found["student"].tolist() == ["115/1", "row 3", "115/2"]
+    assert found["2nd"].isna().tolist() == [False, True, False]
+
+
+def test_missing_marks(tmp_path: Path) -> None:
+    text = f"{HEADER}\n0,AB,115,1,\n0.00, - ,115,2,\n7.5,8,115,3,\n"
+    found = read(tmp_path / "table.csv", text, missing=["0", "-", "AB"])
+    assert found["1st"].isna().tolist() == [True, True, False]
+    assert found["2nd"].isna().tolist() == [True, True, False]
+
+
+def test_zero_is_a_grade_unless_it_is_a_mark(tmp_path: Path) -> None:
+    assert read(tmp_path / "table.csv", f"{HEADER}\n0,7,115,1,\n")["1st"].tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nan", "inf", "1e400", "True", "0x1", "1_0", "8 .1", "8,1", "n/a"]
+)
+def test_what_is_no_number(tmp_path: Path, wrong: str) -> None:
+    text = f'{HEADER}\n7.5,7,115,1,\n"{wrong}",7,115,2,\n'
+    with pytest.raises(InputError, match=r"row 3, column '1st': .* is not a number"):
+        read(tmp_path / "table.csv", text)
+
+
+@pytest.mark.parametrize("wrong", ["True", "False"])
+def test_a_column_of_truth_values_is_no_number(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(InputError, match=f"row 2, column '1st': '{wrong}' is not a number"):
+        read(tmp_path / "table.csv", f"{HEADER}\n{wrong},7,115,1,\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"id": []}, ["row 2", "row 3"]),
+        ({"static": []}, ["007", "17020"]),
+        ({"id": ["College", "Roll"]}, ["115", "241"]),
+        ({"static": ["College", "Number"], "id": ["Roll"]}, ["115/a/007", "241/b/17020"]),
+    ],
+)
+def test_students_names(tmp_path: Path, settings: dict[str, object], names: list[str]) -> None:
+    text = f"{HEADER}\n7,7,115,007,a\n7,7,241,17020.0,b\n"
+    assert read(tmp_path / "table.csv", text, **settings)["student"].tolist() == names
+
+
+def test_an_id_column_may_be_called_student(tmp_path: Path) -> None:
+    found = read(tmp_path / "t.csv", "1st,2nd,College,student\n7,7,115,9\n", id=["student"])
+    assert found["student"].tolist() == ["115/9"]
+
+
+def test_a_grade_out_of_range_is_refused_however_the_table_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{HEADER}\n7,10.01,115,1,\n")
+    with pytest.raises(InputError, match=r"row 2, column '2nd': 10.01 is out of range"):
+        tables.read(path, DATA)
+
+
+def test_all_columns(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("1st,2nd,College,Roll,Number,,Gender,\n7,8,115,1.0,,x,F,\n6,,241,2.0,,y,M,\n")
+    table = tables.read(path, DATA)
+    assert list(table) == ["1st", "2nd", "College", "Roll", "Number", "Gender"]
+    numeric = tables.numeric_columns(table, ["2nd"])
+    assert list(numeric) == ["2nd", "1st", "College", "Roll"]
+    assert numeric["College"].tolist() == [115.0, 241.0]
+
+
+def excel(path: Path, rows: list[list[object]], sheet: str = "") -> None:
+    book = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
+    book.add_worksheet("Notes" if sheet else None)
+    page = book.add_worksheet(sheet) if sheet else book.worksheets()[0]
+    for number, row in enumerate(rows):
+        page.write_row(number, 0, row)
+    book.close()
+
+
+def test_excel(tmp_path: Path) -> None:
+    header, path = HEADER.split(","), tmp_path / "table.xlsx"
+    excel(path, [header, [8.11, 7, 115, 1, None], [6.5, None, 115, None, 2.0], [], []])
+    same(tables.read_students(path, DATA)[0])
+    excel(path, [header, ["8,11", "7", "115", "1"], ["6,5", "", "115", "", "2"]])
+    same(tables.read_students(path, DATA)[0])
+    excel(path, [["Results"], header, ["8.11", 7, 115, 1], [6.5, " ", 115, "", "2.0"]], "Grades")
+    settings = DATA.model_copy(update={"sheet": "Grades", "header_row": 2})
+    same(tables.read_students(path, settings)[0], EXPECTED.set_axis([3, 4]))
+
+
+def test_excel_header_that_wraps_and_a_blank_row(tmp_path: Path) -> None:
+    path = tmp_path / "table.xlsx"
+    excel(path, [["1st", "2nd\n(spring)", "College", "Roll"], [7, 8, 1, 1], [], [6, 7, 1, 2]])
+    settings = DATA.model_copy(update={"semesters": ["1st", "2nd (spring)"], "id": ["Roll"]})
+    found, blank = tables.read_students(path, settings)
+    assert found.index.tolist() == [2, 4]
+    assert blank == 1
+
+
+@pytest.mark.parametrize("broken", ["sheet", "truncated"])
+def test_broken_workbook(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "table.xlsx"
+    excel(path, [HEADER.split(","), [7, 7, 115, 1]])
+    if broken == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    else:
+        with zipfile.ZipFile(path) as book:
+            parts = {name: book.read(name) for name in book.namelist()}
+        with zipfile.ZipFile(path, "w") as book:
+            for name, part in parts.items():
+                book.writestr(name, part[:400] if "sheet1" in name else part)
+    with pytest.raises(InputError, match=r"cannot be read as an .xlsx file") as told:
+        tables.read_students(path, DATA)
+    assert len(str(told.value).splitlines()) == 1
+
+
+GRADES = st.lists(
+    st.tuples(*[st.none() | st.integers(0, 1000).map(lambda n: n / 100)] * 2),
+    min_size=1,
+    max_size=8,
+).filter(lambda rows: rows[-1] != (None, None))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(grades=GRADES, form=st.sampled_from([",.", ";.", ";,", "\t.", "\t,", "|,", "xlsx"]))
+def test_round_trip(
+    tmp_path: Path, grades: list[tuple[float | None, float | None]], form: str
+) -> None:
+    expected = pd.DataFrame(grades, columns=["1st", "2nd"], dtype=float)
+    table = expected.assign(College="115", Roll=range(len(grades)), Number="")
+    if form == "xlsx":
+        path = tmp_path / "table.xlsx"
+        tables.write_excel(table, path)
+    else:
+        path = tmp_path / "table.csv"
+        table.to_csv(path, index=False, sep=form[0], decimal=form[1])
+    found = tables.read_students(path, DATA)[0]
+    np.testing.assert_array_equal(found[["1st", "2nd"]], expected)
+    assert found["student"].tolist() == [f"115/{n}" for n in range(len(grades))]
+
+
+def test_prepared_tables_come_back_as_they_were(tmp_path: Path) -> None:
+    frame = EXPECTED.assign(**{"1st": [0.1 + 0.2, 1 / 3], "College": ["NA", ""]})
+    path = tmp_path / "prepared.csv"
+    tables.write_csv(frame, path)
+    students = tables.read_prepared(path, DATA)
+    np.testing.assert_array_equal(students.grades, frame[["1st", "2nd"]])
+    assert students.static.tolist() == [["NA"], [""]]
+    assert students.names.tolist() == ["115/1", "115/2"]
+
+
+@pytest.mark.parametrize("text", ["", "student,1st\n", "student,College,1st,2nd\na,b,c,d\n", None])
+def test_prepared_table_of_other_parameters(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "prepared.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match="dvc repro prepare"):
+        tables.read_prepared(path, DATA)
+
+
+# Writing ----------------------------------------------------------------------
+
+WRITTEN = pd.DataFrame(
+    {
+        "Student": ["=1+1", "+49", "-x", "@a", "http://a.b", "007"],
+        "Grade": [7.5, np.nan, 8, 9, 1, 2],
+    }
+)
+
+
+def test_excel_is_the_same_bytes_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.write_excel(WRITTEN, tmp_path / "a.xlsx")
+    later = time.time() + 1e8
+    monkeypatch.setattr(time, "time", lambda: later)
+    tables.write_excel(WRITTEN, tmp_path / "b.xlsx")
+    content = (tmp_path / "a.xlsx").read_bytes()
+    assert content == (tmp_path / "b.xlsx").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        assert {each.date_time[0] for each in book.infolist()} == {1980}
+        assert "2000-01-01" in book.read("docProps/core.xml").decode()
+
+
+def test_excel_cells(tmp_path: Path) -> None:
+    path = tmp_path / "table.xlsx"
+    tables.write_excel(WRITTEN, path, {"Grade": "0.00"})
+    sheet = openpyxl.load_workbook(path).active
+    assert [cell.value for cell in sheet["A"]] == ["Student", *WRITTEN["Student"]]
+    assert {cell.data_type for cell in sheet["A"]} == {"s"}
+    assert [cell.value for cell in sheet["B"]] == ["Grade", 7.5, None, 8, 9, 1, 2]
+    assert sheet["B2"].number_format == "0.00"
+    assert sheet.freeze_panes == "A2"
+    assert sheet["A1"].font.bold
+    assert sheet.column_dimensions["B"].width > 5
+    with zipfile.ZipFile(path) as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
+
+
+def test_excel_goes_on_in_another_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "SHEET_ROWS", 4)
+    tables.write_excel(WRITTEN, tmp_path / "table.xlsx")
+    sheets = openpyxl.load_workbook(tmp_path / "table.xlsx").worksheets
+    assert [sheet.max_row for sheet in sheets] == [5, 3]
+    assert [sheet["A1"].value for sheet in sheets] == ["Student", "Student"]
+    tables.write_excel(WRITTEN[:0], tmp_path / "empty.xlsx")
+    assert openpyxl.load_workbook(tmp_path / "empty.xlsx").active["B1"].value == "Grade"
+
+
+def test_csv_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
+    tables.write_csv(pd.DataFrame({"ü": [1.5, np.nan]}), tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_bytes() == 'ü\n1.5\n""\n'.encode()

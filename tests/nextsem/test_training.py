@@ -1,0 +1,175 @@
+"""Training many networks at once."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextsem import InputError
+from nextsem.network import Architecture, Networks, initial_weights
+from nextsem.training import (
+    Fitted,
+    Job,
+    Lessons,
+    Progress,
+    Recipe,
+    _adam,
+    block_size,
+    fit,
+    forecast,
+)
+
+ARCHITECTURE = Architecture(3, "rnn", 1, 8)
+
+
+def lessons(students: int, seed: int = 0) -> Lessons:
+    """Targets that a network can learn in part: a sum of inputs, and noise."""
+    draw = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(students, 2, 3, generator=draw)
+    noise = torch.randn(students, 2, generator=draw)
+    return Lessons(inputs, inputs.sum(2) / 2 + noise / 4, torch.ones(students, 2))
+
+
+def jobs(count: int, students: int = 40, hold_out: int = 8) -> list[Job]:
+    taught = lessons(students)
+    rows = torch.arange(students)
+    return [
+        Job(taught, rows[rows % count != number], rows[rows % count == number][:hold_out], number)
+        for number in range(count)
+    ]
+
+
+def same(first: Fitted, second: Fitted) -> bool:
+    pairs = zip(vars(first).values(), vars(second).values(), strict=True)
+    return all(torch.equal(a.nan_to_num(-1.0), b.nan_to_num(-1.0)) for a, b in pairs)
+
+
+def test_adam_is_that_of_torch() -> None:
+    recipe = Recipe(learning_rate=0.01, weight_decay=0.1)
+    own = torch.randn(2, 5)
+    theirs = own.clone().requires_grad_()
+    optimizer = torch.optim.Adam([theirs], lr=0.01, weight_decay=0.1)
+    mean, square = torch.zeros_like(own), torch.zeros_like(own)
+    for update in range(1, 20):
+        gradient = torch.randn(2, 5)
+        theirs.grad = gradient.clone()
+        optimizer.step()
+        _adam(own, gradient, mean, square, update, recipe)
+    torch.testing.assert_close(own, theirs.detach())
+
+
+@pytest.mark.parametrize("batch_size", [8192, 16])
+def test_a_network_does_not_depend_on_those_beside_it(batch_size: int) -> None:
+    recipe = Recipe(epochs=12, patience=5, batch_size=batch_size)
+    wanted = jobs(3)
+    beside = [Job(lessons(70, seed=1), torch.arange(60), torch.arange(60, 70), 99)]
+    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    among = fit(ARCHITECTURE, recipe, [*beside * (size + 3), *wanted, *beside])
+    for number, job in enumerate(wanted):
+        alone = fit(ARCHITECTURE, recipe, [job])
+        place = size + 3 + number
+        assert torch.equal(alone.weights[0], among.weights[place])
+        assert alone.epochs[0] == among.epochs[place]
+
+
+def test_the_seed_decides() -> None:
+    job = jobs(2)[0]
+    other = Job(job.lessons, job.learn_from, job.stop_by, job.seed + 1)
+    recipe = Recipe(epochs=5)
+    assert same(fit(ARCHITECTURE, recipe, [job]), fit(ARCHITECTURE, recipe, [job]))
+    assert not same(fit(ARCHITECTURE, recipe, [job]), fit(ARCHITECTURE, recipe, [other]))
+
+
+def test_the_best_state_is_kept_and_the_network_stops_after_its_patience() -> None:
+    recipe = Recipe(learning_rate=0.03, epochs=400, patience=7)
+    wanted = jobs(4)
+    fitted = fit(ARCHITECTURE, recipe, wanted)
+    for number, job in enumerate(wanted):
+        curve = fitted.validation_losses[number]
+        best = int(fitted.epochs[number])
+        assert best == curve.nan_to_num(torch.inf).argmin() + 1
+        assert torch.isfinite(curve).sum() == min(best + 7, 400)
+        outputs = forecast(ARCHITECTURE, fitted.weights[number][None], job.lessons.inputs)[0]
+        error = (outputs - job.lessons.targets)[job.stop_by] ** 2
+        assert error.mean().item() == pytest.approx(curve[best - 1].item(), rel=1e-4)
+    assert len(set(fitted.epochs.tolist())) > 1
+
+
+def test_without_patience_all_epochs_run() -> None:
+    job = Job(lessons(30), torch.arange(30), torch.arange(0), 1)
+    fitted = fit(ARCHITECTURE, Recipe(epochs=9, patience=0), [job])
+    assert fitted.epochs.tolist() == [9]
+    assert torch.isfinite(fitted.losses).all()
+    assert fitted.validation_losses.isnan().all()
+
+
+def test_it_learns() -> None:
+    recipe = Recipe(learning_rate=0.01, epochs=300, patience=0)
+    taught = lessons(200)
+    fitted = fit(
+        Architecture(3, "gru", 1, 16, 0.0),
+        recipe,
+        [Job(taught, torch.arange(200), torch.arange(0), 1)],
+    )
+    assert fitted.losses[0, -1] < taught.targets.var() / 5
+
+
+def test_what_weighs_nothing_teaches_nothing() -> None:
+    taught = lessons(40)
+    weights = taught.weights.clone()
+    weights[:, 0] = 0
+    spoilt = taught.targets.clone()
+    spoilt[:, 0] = 1e6
+    rows = torch.arange(30), torch.arange(30, 40)
+    recipe = Recipe(epochs=5)
+    first = fit(
+        ARCHITECTURE, recipe, [Job(Lessons(taught.inputs, taught.targets, weights), *rows, 1)]
+    )
+    second = fit(ARCHITECTURE, recipe, [Job(Lessons(taught.inputs, spoilt, weights), *rows, 1)])
+    assert same(first, second)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 40))
+def test_batches_use_every_student_once_an_epoch(students: int, batch_size: int) -> None:
+    """With a learning rate of nearly nothing, an epoch's loss is that of the starting weights."""
+    taught = lessons(students)
+    architecture = Architecture(3, "rnn", 1, 8, dropout=0.0)
+    recipe = Recipe(learning_rate=1e-12, epochs=2, patience=0, batch_size=batch_size)
+    fitted = fit(architecture, recipe, [Job(taught, torch.arange(students), torch.arange(0), 5)])
+    start = initial_weights(architecture, torch.tensor([5]))
+    error = forecast(architecture, start, taught.inputs)[0] - taught.targets
+    # Batches differ in size by a padding, so their mean is not quite the students' mean.
+    exact = batch_size >= students
+    expected = (error**2).mean().item()
+    assert fitted.losses[0, 0].item() == pytest.approx(expected, rel=1e-4 if exact else 0.8)
+
+
+def test_a_forecast_does_not_depend_on_the_others() -> None:
+    weights = initial_weights(ARCHITECTURE, torch.arange(2))
+    inputs = lessons(600).inputs
+    together = forecast(ARCHITECTURE, weights, inputs)
+    assert torch.equal(together[:, 300:310], forecast(ARCHITECTURE, weights, inputs[300:310]))
+    networks = Networks(ARCHITECTURE, 2, 2, 600)
+    plain = networks.forward(weights, inputs.transpose(0, 1).expand(2, -1, -1, -1).contiguous())
+    torch.testing.assert_close(together, plain.transpose(1, 2))
+
+
+def test_a_diverging_loss_is_told() -> None:
+    spoilt = lessons(30)
+    spoilt.targets.fill_(1e30)
+    with pytest.raises(InputError, match=r"train.learning_rate is 10: .* epoch 1; allowed"):
+        fit(
+            ARCHITECTURE,
+            Recipe(learning_rate=10),
+            [Job(spoilt, torch.arange(20), torch.arange(20, 30), 1)],
+        )
+
+
+def test_progress_is_reported_for_each_block() -> None:
+    heard: list[Progress] = []
+    fit(ARCHITECTURE, Recipe(epochs=3, patience=0), jobs(25), on_epoch=heard.append)
+    assert sorted((each.block, each.epoch) for each in heard) == [
+        (block, epoch) for block in (1, 2) for epoch in (1, 2, 3)
+    ]
+    assert all(each.blocks == 2 and each.loss > 0 for each in heard)
