@@ -331,15 +331,14 @@ def _shown(cell: Any) -> str:
 
 
 def _student_names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:
-    """What to call each student: static columns and id, or the row where there is no id."""
-    ids = pd.Series("", index=frame.index)
-    for column in data.id:
-        ids = ids.where(ids != "", frame[column])
-    names = ids
-    for column in reversed(data.static):
-        if column not in data.id:
-            names = frame[column] + "/" + names
-    nameless = (ids == "").to_numpy()
+    """What to call each student: what is filled in of static columns and ids, else the row."""
+    names, nameless = pd.Series("", index=frame.index), np.ones(len(frame), dtype=bool)
+    for column in dict.fromkeys([*data.static, *data.id]):
+        filled = (frame[column] != "").to_numpy()
+        joined = names.where(names == "", names + "/") + frame[column]
+        names = joined if filled.all() else names.where(~filled, joined)
+        if column in data.id and column not in data.static:
+            nameless &= ~filled
     if nameless.any():
         rows = pd.Series([f"row {row}" for row in frame.index], index=frame.index)
         names = names.mask(nameless, rows)
@@ -349,7 +348,7 @@ def _student_names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:
         first, second = names.index[names == name][:2]
         raise InputError(
             f"{path}: rows {first} and {second} are both student {_shown(name)}; allowed: one row a "
-            "student, unique by data.id within data.static"
+            "student, named by the columns of data.id"
         )
     return names
 

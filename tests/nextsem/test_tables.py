@@ -153,8 +153,9 @@ def test_a_column_of_truth_values_is_no_number(tmp_path: Path, wrong: str) -> No
     ("settings", "names"),
     [
         ({"id": []}, ["row 2", "row 3"]),
-        ({"static": []}, ["007", "17020"]),
-        ({"id": ["College", "Roll"]}, ["115", "241"]),
+        ({"static": []}, ["007/a", "17020/b"]),
+        ({"id": ["College", "Roll"]}, ["115/007", "241/17020"]),
+        ({"id": ["College", "Roll"], "static": []}, ["115/007", "241/17020"]),
         ({"static": ["College", "Number"], "id": ["Roll"]}, ["115/a/007", "241/b/17020"]),
     ],
 )
