@@ -37,6 +37,7 @@ class Encoding:
     categories : known categories of each static column
     gaps : whether inputs tell a missing semester from an average one
     layout : "semesters" or "flat"
+    linear_path, category_slopes : what else enters; see `inputs`
     every_semester : whether each step's target is the semester after it, or only the last one's
     """
 
@@ -47,6 +48,8 @@ class Encoding:
     categories: list[list[str]]
     gaps: bool
     layout: str
+    linear_path: bool
+    category_slopes: bool
     every_semester: bool
 
     @classmethod
@@ -66,25 +69,44 @@ class Encoding:
             [categories(column) for column in students.static.T],
             bool(gaps),
             model.layout,
+            model.linear_path,
+            model.category_slopes,
             train.every_semester,
         )
 
     def inputs(self, students: Students) -> torch.Tensor:
-        """[students, steps, features]: at each step a semester's grade, then what is always known.
+        """[students, steps, features]: what enters the network, then what takes the direct path.
 
-        With layout `flat` there is one step, and all grades but the last enter in it.
+        At each step that is a semester's grade, then what is always known. With layout `flat` there
+        is one step, and all grades but the last enter in it.
         """
         grades = (students.grades[:, :-1] - self.center[:-1]) / np.array(self.spread[:-1])
+        grades = grades[:, None] if self.layout == "flat" else grades[..., None]
         numeric = (students.numeric - self.numeric_center) / np.array(self.numeric_spread)
         static = [one_hot(students.static[:, n], known) for n, known in enumerate(self.categories)]
-        always = np.concatenate([*static, self._flagged(numeric)], axis=1)
-        if self.layout == "flat":
-            steps = np.concatenate([self._flagged(grades), always], axis=1)[:, None]
-        else:
-            each = self._flagged(grades[..., None].reshape(-1, 1)).reshape(*grades.shape, -1)
-            repeated = np.broadcast_to(always[:, None], (*grades.shape, always.shape[1]))
-            steps = np.concatenate([each, repeated], axis=2)
-        return torch.tensor(steps, dtype=torch.float32)
+        categories = np.concatenate([np.empty((len(students), 0)), *static], axis=1)
+
+        def at_every_step(values: Numbers) -> Numbers:
+            return np.broadcast_to(values[:, None], (*grades.shape[:2], values.shape[1]))
+
+        entering = [self._flagged(grades), at_every_step(categories)]
+        if self.category_slopes:
+            known = np.nan_to_num(grades)
+            slopes = categories[:, None, :, None] * known[:, :, None, :]
+            entering.append(slopes.reshape(*grades.shape[:2], -1))
+        entering.append(at_every_step(self._flagged(numeric)))
+        if self.linear_path:
+            entering += [np.nan_to_num(grades), _mean_so_far(grades)]
+            entering += [at_every_step(categories), at_every_step(np.nan_to_num(numeric))]
+        return torch.tensor(np.concatenate(entering, axis=2), dtype=torch.float32)
+
+    @property
+    def direct(self) -> int:
+        """How many of the inputs' features, the last ones, take the direct path."""
+        if not self.linear_path:
+            return 0
+        grades = len(self.center) - 1 if self.layout == "flat" else 1
+        return grades + 1 + sum(map(len, self.categories)) + len(self.numeric_center)
 
     def lessons(self, students: Students) -> Lessons:
         """Inputs, and the grade that follows each step, where it is known."""
@@ -224,12 +246,13 @@ def fit_many(
     for students, encoding, seed in zip(cohorts, encodings, seeds, strict=True):
         lessons = encoding.lessons(students)
         architecture = Architecture(
-            lessons.inputs.shape[2],
+            lessons.inputs.shape[2] - encoding.direct,
             model.cell,
             model.layers,
             model.hidden,
             model.dropout,
             model.output,
+            encoding.direct,
         )
         alike = jobs.setdefault(architecture, [])
         places.append((architecture, slice(len(alike), len(alike) + model.members)))
@@ -271,6 +294,13 @@ def _members(students: int, seed: int, model: Model, train: Train) -> list[tuple
         state = np.random.SeedSequence([seed, 1, member]).generate_state(1, np.uint64)[0]
         members.append((learn_from, stop_by, int(state >> np.uint64(1))))
     return members
+
+
+def _mean_so_far(grades: Numbers) -> Numbers:
+    """Of [students, steps, grades] the mean of the grades known at each step or before, 0 if none."""
+    known = np.isfinite(grades).sum(axis=2).cumsum(axis=1)
+    total = np.nan_to_num(grades).sum(axis=2).cumsum(axis=1)
+    return (total / np.maximum(known, 1))[..., None]
 
 
 def _scale(values: Numbers) -> tuple[Numbers, Numbers]:

@@ -24,18 +24,24 @@ from torch import Tensor
 
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
+# Adam moves every weight equally far; the direct path's few have further to go than the layers' many.
+_DIRECT_SCALE = 5.0
+
 # SplitMix64's constants, as signed integers.
 _STEP = -7046029254386353131
 _FIRST = -4658895280553007687
 _SECOND = -7723592293110705685
+
+_MINUS_ONE = torch.tensor(-1.0)
 
 
 @dataclass(frozen=True)
 class Architecture:
     """What all networks of a batch have in common.
 
-    At each step ``inputs`` features enter; ``layers`` recurrent layers of ``hidden`` units follow,
-    with ``dropout`` after each; the output is one number per step, cut off at zero if ``relu``.
+    At each step ``inputs`` features enter the first of ``layers`` recurrent layers of ``hidden``
+    units, with ``dropout`` after each; ``direct`` further features go straight to the output, by a
+    linear path. The output is one number per step, cut off at zero if ``relu``.
     """
 
     inputs: int
@@ -44,6 +50,7 @@ class Architecture:
     hidden: int = 64
     dropout: float = 0.2
     output: Literal["linear", "relu"] = "linear"
+    direct: int = 0
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Name and shape of each weight of one network, in the order in which they are kept."""
@@ -54,7 +61,8 @@ class Architecture:
             shapes[f"recurrent_{layer}"] = (self.hidden, gates)
             shapes[f"input_bias_{layer}"] = (1, gates)
             shapes[f"recurrent_bias_{layer}"] = (1, gates)
-        return shapes | {"output": (self.hidden, 1), "output_bias": (1, 1)}
+        shapes |= {"output": (self.hidden, 1), "output_bias": (1, 1)}
+        return shapes | ({"direct": (self.direct, 1)} if self.direct else {})
 
     @property
     def size(self) -> int:
@@ -71,107 +79,134 @@ class Architecture:
         return views
 
 
-def stream(seeds: Tensor, *path: int) -> Tensor:
+def stream(seeds: Tensor, *path: int | Tensor) -> Tensor:
     """Keys ``[networks]`` of the random streams that belong to the seeds and a ``path`` of numbers.
 
-    Different paths (this layer at that epoch) give streams that have nothing to do with each other.
+    Different paths (such as a purpose and an epoch, of all networks or of each ``[networks]``) give
+    streams that have nothing to do with each other.
     """
     for number in path:
-        seeds = _mix(seeds + torch.full_like(seeds, number + 1) * _STEP)
+        seeds = _mix(seeds + torch.as_tensor(number + 1, device=seeds.device) * _STEP)
     return seeds
 
 
 def random_bits(keys: Tensor, count: int) -> Tensor:
     """The first ``count`` random 64-bit integers of each key's stream, ``[networks, count]``."""
-    return _mix(keys[:, None] + torch.arange(count, device=keys.device) * _STEP)
+    return _mix(keys[:, None] + counter(count, keys.device))
+
+
+def counter(count: int, device: torch.device) -> Tensor:
+    """What SplitMix64 adds to a key for each number of its stream, ``[count]``."""
+    return torch.arange(count, device=device) * _STEP
 
 
 def initial_weights(architecture: Architecture, seeds: Tensor) -> Tensor:
-    """Starting weights ``[networks, size]``, uniform within 1/sqrt(hidden) as in ``torch.nn``."""
+    """Starting weights ``[networks, size]``, uniform within 1/sqrt(hidden) as in ``torch.nn``.
+
+    A direct path starts at zero.
+    """
     bits = random_bits(stream(seeds, 0), architecture.size)
     uniform = ((bits >> 40) & 0xFFFFFF).to(torch.float32) / 2**24
-    return (uniform * 2 - 1) / sqrt(architecture.hidden)
+    weights = (uniform * 2 - 1) / sqrt(architecture.hidden)
+    if architecture.direct:
+        architecture.views(weights)["direct"].zero_()
+    return weights
 
 
 class Networks:
-    """The forward and backward passes of ``networks`` networks, over ``students`` students each.
+    """The forward and backward passes of some networks, over ``students`` students each.
 
-    Its buffers are made once, so a training loop allocates next to nothing; what ``forward``
-    returns is such a buffer, and the next call writes over it.
+    ``weights`` ``[networks, size]`` may change in place between the passes. Buffers are made once,
+    so a training loop allocates next to nothing; what ``forward`` and ``backward`` return are such
+    buffers, and the next call writes over them.
     """
 
     def __init__(
-        self,
-        architecture: Architecture,
-        networks: int,
-        steps: int,
-        students: int,
-        device: torch.device | str = "cpu",
+        self, architecture: Architecture, weights: Tensor, steps: int, students: int
     ) -> None:
         def buffer(width: int) -> Tensor:
-            return torch.zeros(networks, steps, students, width, device=device)
+            return torch.zeros(len(weights), steps, students, width, device=weights.device)
 
-        self.architecture = architecture
+        def of_layer(views: dict[str, Tensor], layer: int) -> _Weights:
+            names = ("input", "recurrent", "input_bias", "recurrent_bias")
+            return _Weights(*(views[f"{name}_{layer}"] for name in names))
+
+        self._architecture = architecture
         self._steps = steps
+        self._views = architecture.views(weights)
+        self._gradient = torch.zeros_like(weights)
+        self._into = architecture.views(self._gradient)
+        layers = range(architecture.layers)
+        self._into_layers = [of_layer(self._into, layer) for layer in layers]
         self._layers = [
-            _CELLS[architecture.cell](architecture, buffer) for _ in range(architecture.layers)
+            _CELLS[architecture.cell](architecture, of_layer(self._views, layer), buffer)
+            for layer in layers
         ]
-        self._output = buffer(1)
-        self._above = buffer(architecture.hidden)
-        self._dropout = [
-            _Dropout(architecture.dropout, self._above)
-            for _ in self._layers
+        self._output, self._above = buffer(1), buffer(architecture.hidden)
+        self._dropout = (
+            _Dropout(architecture.dropout, architecture.layers, self._above)
             if architecture.dropout
-        ]
+            else None
+        )
 
-    def forward(self, weights: Tensor, inputs: Tensor, keys: Tensor | None = None) -> Tensor:
-        """Outputs ``[networks, steps, students]`` of inputs ``[networks, steps, students, inputs]``.
+    def forward(self, inputs: Tensor, keys: Tensor | None = None) -> Tensor:
+        """Outputs ``[networks, steps, students]`` of features ``[networks, steps, students, inputs
+        + direct]``.
 
         With ``keys`` ``[networks]`` of random streams, units are dropped, as in training.
         """
-        views = self.architecture.views(weights)
+        inputs, self._direct = inputs.tensor_split([self._architecture.inputs], dim=-1)
+        dropout = self._dropout if keys is not None else None
+        if dropout is not None and keys is not None:
+            dropout.draw(keys)
         self._entering = [inputs]
         for number, layer in enumerate(self._layers):
-            leaving = layer.forward(self._entering[-1], _weights_of(views, number))
-            if keys is not None and self._dropout:
-                leaving = self._dropout[number].forward(leaving, stream(keys, number))
+            leaving = layer.forward(self._entering[-1])
+            if dropout is not None:
+                leaving = dropout.forward(number, leaving)
             self._entering.append(leaving)
-        torch.baddbmm(
-            views["output_bias"], _rows(leaving), views["output"], out=_rows(self._output)
-        )
-        if self.architecture.output == "relu":
-            self._output.relu_()
+        output = _rows(self._output)
+        torch.baddbmm(self._views["output_bias"], _rows(leaving), self._views["output"], out=output)
+        if self._architecture.direct:
+            output.baddbmm_(_rows(self._direct), self._views["direct"], alpha=_DIRECT_SCALE)
+        if self._architecture.output == "relu":
+            output.relu_()
         return self._output[..., 0]
 
-    def backward(self, weights: Tensor, slope: Tensor, gradient: Tensor) -> None:
-        """Write a loss's gradient ``[networks, size]``, after a ``forward`` with keys.
+    def backward(self, slope: Tensor) -> Tensor:
+        """A loss's gradient ``[networks, size]``, after a ``forward`` with keys.
 
         ``slope`` ``[networks, steps, students]`` is the loss's derivative by each output.
         """
-        views, into = self.architecture.views(weights), self.architecture.views(gradient)
-        if self.architecture.output == "relu":
+        if self._architecture.output == "relu":
             slope = slope * (self._output[..., 0] > 0)
-        by_output = _rows(slope[..., None])
-        torch.bmm(_rows(self._entering[-1]).mT, by_output, out=into["output"])
-        torch.sum(by_output, dim=1, keepdim=True, out=into["output_bias"])
-        torch.mul(by_output, views["output"].mT, out=_rows(self._above))
+        by_output, above = _rows(slope[..., None]), _rows(self._above)
+        torch.bmm(_rows(self._entering[-1]).mT, by_output, out=self._into["output"])
+        torch.sum(by_output, dim=1, keepdim=True, out=self._into["output_bias"])
+        if self._architecture.direct:
+            into = self._into["direct"]
+            torch.bmm(_rows(self._direct).mT, by_output, out=into).mul_(_DIRECT_SCALE)
+        torch.mul(by_output, self._views["output"].mT, out=above)
         for number in reversed(range(len(self._layers))):
-            if self._dropout:
-                self._dropout[number].backward(self._above)
-            entering, layer = self._entering[number], self._layers[number]
-            layer.backward(self._above, _weights_of(views, number))
-            by_input, by_recurrent = _rows(layer.by_input), _rows(layer.by_recurrent)
-            torch.bmm(_rows(entering).mT, by_input, out=into[f"input_{number}"])
-            torch.sum(by_input, dim=1, keepdim=True, out=into[f"input_bias_{number}"])
-            torch.sum(by_recurrent, dim=1, keepdim=True, out=into[f"recurrent_bias_{number}"])
-            if self._steps > 1:
+            layer, into_layer = self._layers[number], self._into_layers[number]
+            if self._dropout is not None:
+                self._dropout.backward(number, self._above)
+            layer.backward(self._above)
+            by_input = _rows(layer.by_input)
+            torch.bmm(_rows(self._entering[number]).mT, by_input, out=into_layer.input)
+            torch.sum(by_input, dim=1, keepdim=True, out=into_layer.input_bias)
+            if layer.by_recurrent is layer.by_input:
+                into_layer.recurrent_bias.copy_(into_layer.input_bias)
+            else:
+                recurrent_bias = into_layer.recurrent_bias
+                torch.sum(_rows(layer.by_recurrent), dim=1, keepdim=True, out=recurrent_bias)
+            if self._steps > 1:  # Otherwise nothing recurs, and the gradient stays zero.
                 before = _rows(layer.hidden[:, :-1])
                 after = _rows(layer.by_recurrent[:, 1:])
-                torch.bmm(before.mT, after, out=into[f"recurrent_{number}"])
-            else:  # The initial state is zero: nothing recurs.
-                into[f"recurrent_{number}"].zero_()
+                torch.bmm(before.mT, after, out=into_layer.recurrent)
             if number > 0:
-                torch.bmm(by_input, views[f"input_{number}"].mT, out=_rows(self._above))
+                torch.bmm(by_input, layer.weights.input.mT, out=above)
+        return self._gradient
 
 
 # Cells ------------------------------------------------------------------------
@@ -187,11 +222,6 @@ class _Weights:
     recurrent_bias: Tensor
 
 
-def _weights_of(views: dict[str, Tensor], layer: int) -> _Weights:
-    names = ("input", "recurrent", "input_bias", "recurrent_bias")
-    return _Weights(*(views[f"{name}_{layer}"] for name in names))
-
-
 class _Buffer(Protocol):
     def __call__(self, width: int) -> Tensor: ...
 
@@ -204,36 +234,38 @@ class _Cell:
     gates from below and from the step before; they differ only where a gate stands between (GRU).
     """
 
-    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
+    def __init__(self, architecture: Architecture, weights: _Weights, buffer: _Buffer) -> None:
+        self.weights = weights
         self._width = architecture.hidden
         self._gates = buffer(_GATES[architecture.cell] * self._width)
         self.hidden = buffer(self._width)
         self.by_input = self.by_recurrent = buffer(_GATES[architecture.cell] * self._width)
         self._nothing = torch.zeros_like(self.hidden[:, 0])
 
-    def forward(self, entering: Tensor, weights: _Weights) -> Tensor:
-        torch.baddbmm(self._bias(weights), _rows(entering), weights.input, out=_rows(self._gates))
+    def forward(self, entering: Tensor) -> Tensor:
+        bias, gates = self._bias(), _rows(self._gates)
+        torch.baddbmm(bias, _rows(entering), self.weights.input, out=gates)
         for step in range(self.hidden.shape[1]):
-            self._step(step, weights)
+            self._step(step)
         return self.hidden
 
-    def backward(self, above: Tensor, weights: _Weights) -> None:
+    def backward(self, above: Tensor) -> None:
         """Turn ``above``, the derivative by ``hidden``, into those by the gates; it is written over."""
         for step in reversed(range(self.hidden.shape[1])):
             carried = self._step_back(step, above[:, step])
             if step > 0:
                 earlier = above[:, step - 1]
-                earlier.baddbmm_(self.by_recurrent[:, step], weights.recurrent.mT)
+                earlier.baddbmm_(self.by_recurrent[:, step], self.weights.recurrent.mT)
                 if carried is not None:
                     earlier += carried
 
-    def _bias(self, weights: _Weights) -> Tensor:
-        return weights.input_bias + weights.recurrent_bias
+    def _bias(self) -> Tensor:
+        return self.weights.input_bias + self.weights.recurrent_bias
 
     def _before(self, step: int) -> Tensor:
         return self.hidden[:, step - 1] if step > 0 else self._nothing
 
-    def _step(self, step: int, weights: _Weights) -> None:
+    def _step(self, step: int) -> None:
         raise NotImplementedError
 
     def _step_back(self, step: int, above: Tensor) -> Tensor | None:
@@ -244,10 +276,10 @@ class _Cell:
 class _Rnn(_Cell):
     """h = tanh(W x + b + U h' + c)."""
 
-    def _step(self, step: int, weights: _Weights) -> None:
+    def _step(self, step: int) -> None:
         gates = self._gates[:, step]
         if step > 0:
-            gates.baddbmm_(self._before(step), weights.recurrent)
+            gates.baddbmm_(self._before(step), self.weights.recurrent)
         _tanh(gates, out=self.hidden[:, step])
 
     def _step_back(self, step: int, above: Tensor) -> None:
@@ -257,20 +289,20 @@ class _Rnn(_Cell):
 class _Gru(_Cell):
     """h = (1 - z) n + z h' with n = tanh(W x + b + r (U h' + c)); gates r and z are logistic."""
 
-    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
-        super().__init__(architecture, buffer)
+    def __init__(self, architecture: Architecture, weights: _Weights, buffer: _Buffer) -> None:
+        super().__init__(architecture, weights, buffer)
         self.by_recurrent = buffer(3 * self._width)
         self._recalled = buffer(self._width)  # U h' + c, before r
 
-    def _bias(self, weights: _Weights) -> Tensor:
-        bias = super()._bias(weights)
-        bias[..., 2 * self._width :] = weights.input_bias[..., 2 * self._width :]
+    def _bias(self) -> Tensor:
+        bias = super()._bias()
+        bias[..., 2 * self._width :] = self.weights.input_bias[..., 2 * self._width :]
         return bias
 
-    def _step(self, step: int, weights: _Weights) -> None:
+    def _step(self, step: int) -> None:
         logistic, candidate = self._gates[:, step].tensor_split([2 * self._width], dim=-1)
-        to_logistic, to_candidate = weights.recurrent.tensor_split([2 * self._width], dim=-1)
-        bias = weights.recurrent_bias[..., 2 * self._width :]
+        to_logistic, to_candidate = self.weights.recurrent.tensor_split([2 * self._width], dim=-1)
+        bias = self.weights.recurrent_bias[..., 2 * self._width :]
         before, recalled = self._before(step), self._recalled[:, step]
         if step > 0:
             logistic.baddbmm_(before, to_logistic)
@@ -296,14 +328,14 @@ class _Gru(_Cell):
 class _Lstm(_Cell):
     """h = o tanh(m), memory m = f m' + i tanh(g); gates i, f and o are logistic."""
 
-    def __init__(self, architecture: Architecture, buffer: _Buffer) -> None:
-        super().__init__(architecture, buffer)
+    def __init__(self, architecture: Architecture, weights: _Weights, buffer: _Buffer) -> None:
+        super().__init__(architecture, weights, buffer)
         self._memory, self._shown = buffer(self._width), buffer(self._width)
         self._by_memory = torch.zeros_like(self._nothing)
 
-    def _step(self, step: int, weights: _Weights) -> None:
+    def _step(self, step: int) -> None:
         if step > 0:
-            self._gates[:, step].baddbmm_(self._before(step), weights.recurrent)
+            self._gates[:, step].baddbmm_(self._before(step), self.weights.recurrent)
         write, keep, content, show = self._gates[:, step].chunk(4, dim=-1)
         self._gates[:, step, :, : 2 * self._width].sigmoid_()
         show.sigmoid_()
@@ -336,25 +368,29 @@ _CELLS = {"rnn": _Rnn, "gru": _Gru, "lstm": _Lstm}
 
 
 class _Dropout:
-    """Sets a share of the units to zero and scales up the rest (Srivastava et al., 2014)."""
+    """Sets a share of each layer's units to zero and scales up the rest (Srivastava et al., 2014)."""
 
     _LEVELS = 2**16  # A 64-bit draw decides on four units, 16 bits each.
 
-    def __init__(self, share: float, like: Tensor) -> None:
-        self._dropped, self._mask = torch.empty_like(like), torch.empty_like(like)
+    def __init__(self, share: float, layers: int, like: Tensor) -> None:
+        self._shape = (len(like), layers, *like.shape[1:])
+        self._units = layers * like[0].numel()
+        self._masks = torch.empty(self._shape, device=like.device)
+        self._dropped = [torch.empty_like(like) for _ in range(layers)]
+        self._counter = counter(-(-self._units // 4), like.device)
         self._threshold = round(share * self._LEVELS)
-        self._scale = self._LEVELS / (self._LEVELS - self._threshold)
-        self._units = like[0].numel()
 
-    def forward(self, units: Tensor, keys: Tensor) -> Tensor:
-        draws = random_bits(keys, -(-self._units // 4)).view(torch.int16)[:, : self._units]
-        torch.ge(draws.view(units.shape), self._threshold - self._LEVELS // 2, out=self._mask).mul_(
-            self._scale
-        )
-        return torch.mul(units, self._mask, out=self._dropped)
+    def draw(self, keys: Tensor) -> None:
+        draws = _mix(keys[:, None] + self._counter).view(torch.int16)[:, : self._units]
+        lowest = self._threshold - self._LEVELS // 2
+        torch.ge(draws.reshape(self._shape), lowest, out=self._masks)
+        self._masks *= self._LEVELS / (self._LEVELS - self._threshold)
 
-    def backward(self, above: Tensor) -> None:
-        above *= self._mask
+    def forward(self, layer: int, units: Tensor) -> Tensor:
+        return torch.mul(units, self._masks[:, layer], out=self._dropped[layer])
+
+    def backward(self, layer: int, above: Tensor) -> None:
+        above *= self._masks[:, layer]
 
 
 def _rows(tensor: Tensor) -> Tensor:
@@ -367,7 +403,8 @@ def _tanh(tensor: Tensor, out: Tensor) -> None:
     if tensor.is_cuda:
         torch.tanh(tensor, out=out)
     else:
-        torch.mul(tensor, 2, out=out).sigmoid_().mul_(2).sub_(1)
+        torch.mul(tensor, 2, out=out).sigmoid_()
+        torch.add(_MINUS_ONE, out, alpha=2, out=out)
 
 
 def _through_tanh(above: Tensor, value: Tensor, out: Tensor) -> None:

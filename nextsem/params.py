@@ -112,6 +112,8 @@ class Model(_Group):
     dropout: float = Field(ge=0, lt=1)
     layout: Literal["semesters", "flat"]
     output: Literal["linear", "relu"]
+    linear_path: bool
+    category_slopes: bool
     members: int = Field(ge=1, le=10_000)
 
 

@@ -1,17 +1,17 @@
 """Fit many recurrent networks at once, each on its own students, with its own early stopping.
 
-Networks are trained in blocks of a fixed number, and students are padded to a multiple of
-`PADDING`, so a network's result depends on its own students and seed: not on which or how many
-others are trained beside it, and not on how many processors there are, each of which works on a
-block of its own.
+Networks are trained in blocks of a fixed number, one block for each processor; where a network
+stops, the next one takes its place in the block. Students are padded to a multiple of `PADDING`.
+So a network's result depends on its own students and seed: not on which or how many others are
+trained beside it, and not on how many processors there are.
 """
 
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil, inf, nan, sqrt
+from math import ceil, inf, nan
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ class Recipe:
     learning_rate: float = 0.001
     weight_decay: float = 1e-5
     epochs: int = 1000
-    patience: int = 30
+    patience: int = 20
     batch_size: int = 8192
 
 
@@ -80,10 +80,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a block reports after an epoch: mean losses of its networks that are still learning."""
+    """What a block reports of those of its networks that have just ended the same epoch."""
 
-    block: int
-    blocks: int
+    networks: int
+    finished: int
     epoch: int
     loss: float
     validation_loss: float
@@ -101,7 +101,7 @@ def fit(
     Parameters
     ----------
     on_epoch : function, optional
-        Called after each epoch of a block, from whatever thread works on it.
+        Called after each epoch, from whatever thread works on the block.
 
     Raises
     ------
@@ -109,38 +109,34 @@ def fit(
         A loss is no longer a number: the learning rate is too high for these inputs.
     """
     device = torch.device(device)
-    blocks = _blocks(jobs, block_size(architecture, device))
+    alike: dict[tuple[int, ...], deque[int]] = defaultdict(deque)
+    for number, job in enumerate(jobs):
+        alike[_padded(len(job.learn_from)), _padded(len(job.stop_by))].append(number)
+    results: dict[int, _Result] = {}
+    size = block_size(architecture, device)
 
-    def fit_block(number: int) -> Fitted:
-        def report(epoch: int, loss: float, validation_loss: float) -> None:
-            if on_epoch is not None:
-                on_epoch(Progress(number + 1, len(blocks), epoch, loss, validation_loss))
-
-        places = blocks[number]
-        block = [jobs[place] for place in places]
-        return _fit_block(architecture, recipe, block, len(set(places)), device, report)
+    def work(queue: deque[int]) -> None:
+        block = _Block(architecture, recipe, jobs, queue, size, device)
+        for number, result in block.run(lambda: len(results), on_epoch):
+            results[number] = result
 
     torch.set_num_threads(1)  # One thread a block: fastest when small, and sums keep their order.
     with ThreadPoolExecutor(
         _processors(device), initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:
-        fitted = list(pool.map(fit_block, range(len(blocks))))
-    # A block is filled up with repetitions of its last job; each job's first place counts.
-    placed = [place for block in blocks for place in block]
-    order = torch.tensor([placed.index(number) for number in range(len(jobs))])
-    epochs = max(block.losses.shape[1] for block in fitted)
+        blocks = [queue for queue in alike.values() for _ in range(0, len(queue), size)]
+        for done in [pool.submit(work, queue) for queue in blocks]:
+            done.result()
+    ordered = [results[number] for number in range(len(jobs))]
 
-    def joined(parts: list[Tensor]) -> Tensor:
-        return torch.cat(parts)[order]
-
-    def lengthened(losses: Tensor) -> Tensor:
-        return torch.nn.functional.pad(losses, (0, epochs - losses.shape[1]), value=nan)
+    def together(curves: list[Tensor]) -> Tensor:
+        return torch.nn.utils.rnn.pad_sequence(curves, batch_first=True, padding_value=nan)
 
     return Fitted(
-        joined([block.weights for block in fitted]),
-        joined([block.epochs for block in fitted]),
-        joined([lengthened(block.losses) for block in fitted]),
-        joined([lengthened(block.validation_losses) for block in fitted]),
+        torch.stack([result.weights for result in ordered]),
+        torch.tensor([result.epoch for result in ordered]),
+        together([result.losses for result in ordered]),
+        together([result.validation_losses for result in ordered]),
     )
 
 
@@ -152,13 +148,13 @@ def forecast(
     Students pass in chunks of a fixed size, so that no forecast depends on how many there are.
     """
     students, steps, features = inputs.shape
-    networks = Networks(architecture, len(weights), steps, chunk, weights.device)
+    networks = Networks(architecture, weights, steps, chunk)
     entering = torch.zeros(len(weights), steps, chunk, features, device=weights.device)
     outputs = torch.empty(len(weights), students, steps, device=weights.device)
     for start in range(0, students, chunk):
         part = inputs[start : start + chunk].to(weights.device)
         entering[:, :, : len(part)] = part.transpose(0, 1)
-        leaving = networks.forward(weights, entering)[:, :, : len(part)]
+        leaving = networks.forward(entering)[:, :, : len(part)]
         outputs[:, start : start + chunk] = leaving.transpose(1, 2)
     return outputs
 
@@ -177,152 +173,224 @@ def _processors(device: torch.device) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _blocks(jobs: Sequence[Job], size: int) -> list[list[int]]:
-    """Places of jobs that are padded to one shape, `size` in each block."""
-    alike = defaultdict(list)
-    for place, job in enumerate(jobs):
-        alike[_padded(len(job.learn_from)), _padded(len(job.stop_by))].append(place)
-    return [
-        (places[start : start + size] + places[-1:] * size)[:size]
-        for places in alike.values()
-        for start in range(0, len(places), size)
-    ]
-
-
 def _padded(students: int) -> int:
     return ceil(students / PADDING) * PADDING
 
 
-def _fit_block(
-    architecture: Architecture,
-    recipe: Recipe,
-    jobs: Sequence[Job],
-    distinct: int,
-    device: torch.device,
-    report: Callable[[int, float, float], None],
-) -> Fitted:
-    """Train a block; those of its networks past the `distinct` first are only there to fill it."""
-    seeds = torch.tensor([job.seed for job in jobs], device=device)
-    weights = initial_weights(architecture, seeds)
-    gradient, mean, square = (torch.zeros_like(weights) for _ in range(3))
-    learning = _Batches(jobs, [job.learn_from for job in jobs], recipe.batch_size, device)
-    stopping = _Batches(jobs, [job.stop_by for job in jobs], recipe.batch_size, device)
-    steps = jobs[0].lessons.inputs.shape[1]
-    learner = Networks(architecture, len(jobs), steps, learning.students, device)
-    judge = Networks(architecture, len(jobs), steps, stopping.students, device)
-    stops = recipe.patience > 0 and stopping.count > 0
+@dataclass(frozen=True)
+class _Result:
+    """One network's part of `Fitted`."""
 
-    live = torch.arange(len(jobs), device=device) < distinct
-    best, best_weights = torch.full((len(jobs),), inf, device=device), weights
-    best_epoch = torch.zeros(len(jobs), dtype=torch.int64, device=device)
-    losses, validation_losses = [], []
-    update = 0
-    for epoch in range(1, recipe.epochs + 1):
-        loss, validation = torch.zeros_like(best), torch.zeros_like(best)
-        for inputs, targets, shares in learning.in_order(seeds, epoch):
+    weights: Tensor
+    epoch: int
+    losses: Tensor
+    validation_losses: Tensor
+
+
+class _Block:
+    """Some networks that learn side by side, each in a slot that the next one takes over."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        jobs: Sequence[Job],
+        queue: deque[int],
+        size: int,
+        device: torch.device,
+    ) -> None:
+        first = jobs[queue[0]] if queue else jobs[0]
+        self._architecture, self._recipe, self._jobs, self._queue = (
+            architecture,
+            recipe,
+            jobs,
+            queue,
+        )
+        self._learning = _Batches(first.lessons, len(first.learn_from), recipe, size, device)
+        self._stopping = _Batches(first.lessons, len(first.stop_by), recipe, size, device)
+        self._stops = recipe.patience > 0 and self._stopping.count > 0
+        self._weights, self._mean, self._square, self._best_weights = (
+            torch.zeros(size, architecture.size, device=device) for _ in range(4)
+        )
+        steps = first.lessons.inputs.shape[1]
+        self._learner, self._judge = (
+            Networks(architecture, self._weights, steps, batches.students)
+            for batches in (self._learning, self._stopping)
+        )
+        self._seeds, self._epoch, self._best_epoch = (
+            torch.zeros(size, dtype=torch.int64, device=device) for _ in range(3)
+        )
+        self._best = torch.full((size,), inf, device=device)
+        self._live = torch.zeros(size, dtype=torch.bool, device=device)
+        self._taken = [0] * size  # the job in each slot
+
+    def run(
+        self, finished: Callable[[], int], on_epoch: Callable[[Progress], None] | None
+    ) -> Iterator[tuple[int, _Result]]:
+        """Work the queue off; give each job's number and result as it ends."""
+        history: deque[tuple[Tensor, Tensor]] = deque(maxlen=self._recipe.epochs)
+        for slot in range(len(self._live)):
+            self._take(slot)
+        while bool(self._live.any()):
+            self._epoch += self._live
+            history.append((self._learn(), self._validate()))
+            self._check(*history[-1])
+            self._keep_best(history[-1][1])
+            if on_epoch is not None:
+                for progress in self._progress(*history[-1], finished()):
+                    on_epoch(progress)
+            for slot in self._ended():
+                epochs = int(self._epoch[slot])
+                own = [
+                    torch.stack(part)[-epochs:, slot].cpu() for part in zip(*history, strict=True)
+                ]
+                if self._stops:
+                    kept, epochs = self._best_weights, int(self._best_epoch[slot])
+                else:
+                    kept = self._weights
+                yield self._taken[slot], _Result(kept[slot].clone(), epochs, *own)
+                self._take(slot)
+
+    def _take(self, slot: int) -> None:
+        """Give a slot to the next job; without one it idles."""
+        try:
+            self._taken[slot] = number = self._queue.popleft()
+        except IndexError:
+            self._live[slot] = False
+            return
+        job = self._jobs[number]
+        self._live[slot] = True
+        self._seeds[slot] = job.seed
+        self._weights[slot] = initial_weights(self._architecture, self._seeds[slot : slot + 1])[0]
+        self._mean[slot] = self._square[slot] = 0
+        self._epoch[slot] = self._best_epoch[slot] = 0
+        self._best[slot] = inf
+        self._learning.put(slot, job.lessons, job.learn_from)
+        self._stopping.put(slot, job.lessons, job.stop_by)
+
+    def _learn(self) -> Tensor:
+        """One epoch of updates; the mean loss over them, [networks]."""
+        loss = torch.zeros_like(self._best)
+        update = (self._epoch - 1) * self._learning.count
+        for inputs, targets, shares in self._learning.in_order(self._seeds, self._epoch):
             update += 1
-            error = learner.forward(weights, inputs, stream(seeds, _DROPOUT, update)) - targets
+            keys = stream(self._seeds, _DROPOUT, update)
+            error = self._learner.forward(inputs, keys) - targets
             slope = shares * error
-            loss += (slope * error).sum((1, 2)) / learning.count
-            learner.backward(weights, slope.mul_(2), gradient)
-            _adam(weights, gradient, mean, square, update, recipe)
-        for inputs, targets, shares in stopping.in_order() if stopping.count else ():
-            error = judge.forward(weights, inputs) - targets
-            validation += (shares * error * error).sum((1, 2)) / stopping.count
-        losses.append(loss)
-        validation_losses.append(validation if stopping.count else torch.full_like(loss, nan))
-        if not bool(torch.isfinite(loss + validation).all()):
+            loss += (slope * error).sum((1, 2)) / self._learning.count
+            gradient = self._learner.backward(slope.mul_(2))
+            _adam(self._weights, gradient, self._mean, self._square, update, self._recipe)
+        return loss
+
+    def _validate(self) -> Tensor:
+        """The loss on what the networks stop by, [networks]; NaN if that is nothing."""
+        if not self._stopping.count:
+            return torch.full_like(self._best, nan)
+        loss = torch.zeros_like(self._best)
+        for inputs, targets, shares in self._stopping.in_order():
+            error = self._judge.forward(inputs) - targets
+            loss += (shares * error * error).sum((1, 2)) / self._stopping.count
+        return loss
+
+    def _check(self, loss: Tensor, validation_loss: Tensor) -> None:
+        both = loss + validation_loss if self._stopping.count else loss
+        lost = self._live & ~torch.isfinite(both)
+        if bool(lost.any()):
             raise InputError(
-                f"train.learning_rate is {recipe.learning_rate:g}: the loss grew past all bounds "
-                f"in epoch {epoch}; allowed: a smaller one, or train.standardize: true"
+                f"train.learning_rate is {self._recipe.learning_rate:g}: the loss grew past all "
+                f"bounds in epoch {int(self._epoch[lost][0])}; allowed: a smaller one, or "
+                "train.standardize: true"
             )
-        if stops:
-            better = live & (validation < best)
-            best = torch.where(better, validation, best)
-            best_epoch = torch.where(better, epoch, best_epoch)
-            best_weights = torch.where(better[:, None], weights, best_weights)
-        else:
-            best_epoch += 1
-        report(epoch, float(loss[live].mean()), float(validation_losses[-1][live].mean()))
-        if stops:
-            live &= epoch - best_epoch < recipe.patience
-            if not bool(live.any()):
-                break
-    last = best_epoch + recipe.patience if stops else best_epoch
-    over = torch.arange(1, len(losses) + 1, device=device) > last[:, None]
-    return Fitted(
-        best_weights if stops else weights,
-        best_epoch,
-        torch.stack(losses, dim=1).masked_fill(over, nan),
-        torch.stack(validation_losses, dim=1).masked_fill(over, nan),
-    )
+
+    def _keep_best(self, validation_loss: Tensor) -> None:
+        better = self._live & (validation_loss < self._best)
+        if bool(better.any()):
+            self._best = torch.where(better, validation_loss, self._best)
+            self._best_epoch = torch.where(better, self._epoch, self._best_epoch)
+            self._best_weights = torch.where(better[:, None], self._weights, self._best_weights)
+
+    def _ended(self) -> list[int]:
+        """Slots whose network has had its last epoch."""
+        ended = self._epoch == self._recipe.epochs
+        if self._stops:
+            ended |= self._epoch - self._best_epoch >= self._recipe.patience
+        ended &= self._live
+        return [int(slot) for slot in ended.nonzero()] if bool(ended.any()) else []
+
+    def _progress(self, loss: Tensor, validation: Tensor, finished: int) -> Iterator[Progress]:
+        for epoch in set(self._epoch[self._live].tolist()):
+            here = self._live & (self._epoch == epoch)
+            means = (float(each[here].mean()) for each in (loss, validation))
+            yield Progress(int(here.sum()), finished, epoch, *means)
 
 
 def _adam(
-    weights: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, update: int, recipe: Recipe
+    weights: Tensor, gradient: Tensor, mean: Tensor, square: Tensor, update: Tensor, recipe: Recipe
 ) -> None:
-    """One update of Adam with an L2 penalty, in place.
+    """Update number ``update`` ``[networks]`` of Adam with an L2 penalty, in place.
 
-    That of ``torch.optim``, whose first use costs more than a second of imports.
+    That of ``torch.optim``, whose first use costs more than a second of imports, and which has one
+    count for all.
     """
     gradient.add_(weights, alpha=recipe.weight_decay)
     mean.lerp_(gradient, 1 - 0.9)
     square.mul_(0.999).addcmul_(gradient, gradient, value=1 - 0.999)
-    spread = square.sqrt().div_(sqrt(1 - 0.999**update)).add_(1e-8)
-    weights.addcdiv_(mean, spread, value=-recipe.learning_rate / (1 - 0.9**update))
+    count = update.double()[:, None]
+    spread = square.sqrt().div_((1 - 0.999**count).sqrt().float()).add_(1e-8)
+    rate = (-recipe.learning_rate / (1 - 0.9**count)).float()
+    weights.addcmul_(torch.div(mean, spread, out=spread), rate)
 
 
 class _Batches:
-    """The rows that each network of a block uses, in one batch or in several alike.
+    """The students that each network of a block uses, in one batch or in several alike.
 
     A batch is inputs ``[networks, steps, students, features]``, targets and shares ``[networks,
     steps, students]``; a network's shares in a batch add up to one.
     """
 
     def __init__(
-        self,
-        jobs: Sequence[Job],
-        rows: Sequence[Tensor],
-        batch_size: int,
-        device: torch.device,
+        self, like: Lessons, rows: int, recipe: Recipe, networks: int, device: torch.device
     ) -> None:
-        longest = max(len(each) for each in rows)
-        self.count = ceil(longest / batch_size)
-        self.students = _padded(ceil(longest / max(self.count, 1)))
-        self._jobs, self._device = jobs, device
-        self._rows = torch.full((len(jobs), self.count * self.students), -1)
-        for network, each in enumerate(rows):
-            self._rows[network, : len(each)] = each
-        self._only = [self._batch(self._rows)] if self.count == 1 else None
+        self.count = ceil(rows / recipe.batch_size)
+        self.students = _padded(ceil(rows / max(self.count, 1)))
+        self._device = device
+        self._rows = torch.full((networks, self.count * self.students), -1)
+        self._lessons = [like] * networks
+        _, steps, features = like.inputs.shape
+        self._batch = (
+            torch.zeros(networks, steps, self.students, features, device=device),
+            torch.zeros(networks, steps, self.students, device=device),
+            torch.zeros(networks, steps, self.students, device=device),
+        )
+
+    def put(self, network: int, lessons: Lessons, rows: Tensor) -> None:
+        """Let a network use these rows from now on."""
+        self._lessons[network] = lessons
+        self._rows[network] = -1
+        self._rows[network, : len(rows)] = rows
+        if self.count == 1:
+            self._gather(network, self._rows[network])
 
     def in_order(
-        self, seeds: Tensor | None = None, epoch: int = 0
+        self, seeds: Tensor | None = None, epoch: Tensor | int = 0
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The batches of an epoch; with seeds, each network's rows in an order of its own."""
-        if self._only is not None:
-            yield from self._only
+        if self.count == 1:
+            yield self._batch
             return
         rows = self._rows
         if seeds is not None:
-            bits = random_bits(stream(seeds.cpu(), _ORDER, epoch), rows.shape[1])
-            rows = rows.gather(1, bits.argsort(dim=1))
+            keys = stream(seeds, _ORDER, epoch).cpu()
+            rows = rows.gather(1, random_bits(keys, rows.shape[1]).argsort(dim=1))
         for batch in rows.tensor_split(self.count, dim=1):
-            yield self._batch(batch)
+            for network, taken in enumerate(batch):
+                self._gather(network, taken)
+            yield self._batch
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        taken = rows.clamp_min(0)
-        inputs, targets, weights = (
-            torch.stack(
-                [
-                    getattr(job.lessons, name)[each]
-                    for job, each in zip(self._jobs, taken, strict=True)
-                ]
-            )
-            .transpose(1, 2)
-            .contiguous()
-            .to(self._device)
-            for name in ("inputs", "targets", "weights")
-        )
-        weights *= (rows >= 0).to(self._device)[:, None, :]
-        shares = weights / weights.sum((1, 2), keepdim=True).clamp_min(1e-30)
-        return inputs, targets, shares
+    def _gather(self, network: int, rows: Tensor) -> None:
+        lessons, taken = self._lessons[network], rows.clamp_min(0)
+        inputs, targets, shares = (whole[network] for whole in self._batch)
+        inputs.copy_(lessons.inputs[taken].transpose(0, 1))
+        targets.copy_(lessons.targets[taken].T)
+        shares.copy_(torch.where(rows >= 0, lessons.weights[taken].T, 0.0))
+        shares /= shares.sum().clamp_min(1e-30)

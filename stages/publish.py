@@ -14,7 +14,7 @@ from nextsem import InputError
 from nextsem.files import whole_files
 
 # All that an experiment may change besides the parameters: what the pipeline makes.
-MADE = ("params.yaml", "dvc.lock", "metrics/")
+MADE = ("params.yaml", "dvc.lock", "data/raw/dvc.lock", "metrics/")
 
 
 def main() -> None:

@@ -47,15 +47,12 @@ class Reporter:
         self._bar.close()
 
     def __call__(self, progress: Progress) -> None:
-        if progress.epoch > self._bar.n:
-            self._bar.update(progress.epoch - self._bar.n)
+        self._bar.update(max(0, progress.epoch - self._bar.n))
         if progress.epoch % self._log_every == 0:
             line = f"epoch {progress.epoch}: loss {progress.loss:.4f}"
             if not np.isnan(progress.validation_loss):
                 line += f", validation loss {progress.validation_loss:.4f}"
-            if progress.blocks > 1:
-                line += f" (networks of block {progress.block} of {progress.blocks})"
-            self._bar.write(line)
+            self._bar.write(f"{line} ({progress.networks} networks)")
 
 
 def loss_curve(fitted: Fitted) -> pd.DataFrame:

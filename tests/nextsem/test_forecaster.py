@@ -39,23 +39,36 @@ def with_static(students: Students, category: str) -> Students:
     return Students(students.names, students.grades, static, students.numeric)
 
 
-def test_semesters_enter_one_by_one_and_the_college_at_every_step() -> None:
+def test_what_enters_at_each_step() -> None:
     students = simulated()
     encoding = Encoding.of(students, MODEL, TRAIN)
     inputs = encoding.inputs(students).numpy()
-    assert inputs.shape == (len(students), 4, 1 + 4)
+    # A grade, four colleges, their slopes; directly: the grade, the mean so far, four colleges.
+    assert inputs.shape == (len(students), 4, 1 + 4 + 4 + 6)
+    assert encoding.direct == 6
     scaled = (students.grades - students.grades.mean(axis=0)) / students.grades.std(axis=0)
-    np.testing.assert_allclose(inputs[:, :, 0], scaled[:, :-1], atol=1e-5)
-    colleges = np.array(["115", "116", "165", "241"])
+    college = students.static == np.array(["115", "116", "165", "241"])
     for step in range(4):
-        np.testing.assert_array_equal(inputs[:, step, 1:], students.static == colleges)
+        grade = scaled[:, [step]]
+        so_far = scaled[:, : step + 1].mean(axis=1, keepdims=True)
+        expected = np.hstack([grade, college, college * grade, grade, so_far, college])
+        np.testing.assert_allclose(inputs[:, step], expected, atol=1e-5)
     lessons = encoding.lessons(students)
     np.testing.assert_allclose(lessons.targets.numpy(), scaled[:, 1:], atol=1e-5)
     assert (lessons.weights == 1).all()
 
 
-def test_flat_is_one_step_of_all_grades() -> None:
-    model = MODEL.model_copy(update={"layout": "flat"})
+PLAIN = MODEL.model_copy(update={"linear_path": False, "category_slopes": False})
+
+
+def test_without_its_additions_a_network_sees_grade_and_college() -> None:
+    inputs = Encoding.of(simulated(), PLAIN, TRAIN).inputs(simulated())
+    assert inputs.shape[2] == 1 + 4
+    assert Encoding.of(simulated(), PLAIN, TRAIN).direct == 0
+
+
+def test_the_reference_sees_four_grades_in_one_step() -> None:
+    model = PLAIN.model_copy(update={"layout": "flat"})
     train = TRAIN.model_copy(update={"standardize": False})
     data = DATA.model_copy(update={"static": []})
     students = simulated()
@@ -66,6 +79,21 @@ def test_flat_is_one_step_of_all_grades() -> None:
     np.testing.assert_allclose(lessons.targets.numpy(), bare.grades[:, -1:], rtol=1e-6)
     forecaster, _ = Forecaster.fit(bare, data, model, train)
     assert forecaster.architecture.inputs == 4
+
+
+@pytest.mark.parametrize("layout", ["semesters", "flat"])
+def test_gaps_and_all_kinds_of_columns_go_together(layout: str) -> None:
+    students = simulated()
+    students.grades[::5, 2] = np.nan
+    attendance = np.linspace(40, 100, len(students))[:, None]
+    attendance[3] = np.nan
+    students = Students(students.names, students.grades, students.static, attendance)
+    model, data = (
+        MODEL.model_copy(update={"layout": layout}),
+        DATA.model_copy(update={"numeric": ["Attendance"]}),
+    )
+    forecaster, _ = Forecaster.fit(students, data, model, TRAIN)
+    assert np.isfinite(forecaster.predict(students)).all()
 
 
 def test_only_the_last_semester_is_learnt_without_every_semester() -> None:
@@ -81,6 +109,8 @@ def test_a_gap_is_told_apart_from_an_average_grade() -> None:
     encoding = Encoding.of(students, MODEL, TRAIN)
     inputs = encoding.inputs(students)
     assert inputs[0, 1, :2].tolist() == [0, 0]
+    so_far = inputs.shape[2] - 5
+    assert inputs[0, 1, so_far] == inputs[0, 0, 0]
     assert inputs[1, 1, 1] == 1
     lessons = encoding.lessons(students)
     assert lessons.weights[0].tolist() == [0, 1, 1, 1]
@@ -91,7 +121,7 @@ def test_numeric_columns_enter_scaled() -> None:
     students = simulated()
     attendance = np.linspace(40, 100, len(students))[:, None]
     students = Students(students.names, students.grades, students.static, attendance)
-    inputs = Encoding.of(students, MODEL, TRAIN).inputs(students)
+    inputs = Encoding.of(students, PLAIN, TRAIN).inputs(students)
     assert inputs.shape[2] == 1 + 4 + 1
     assert inputs[:, 2, -1].mean().item() == pytest.approx(0, abs=1e-5)
     assert inputs[:, 2, -1].std().item() == pytest.approx(1, abs=0.01)

@@ -46,11 +46,10 @@ def test_forward_and_backward_equal_torch(cell: str, layers: int, steps: int, ou
     draw = torch.Generator().manual_seed(0)
     inputs = torch.randn(NETWORKS, steps, STUDENTS, FEATURES, generator=draw)
     slope = torch.randn(NETWORKS, steps, STUDENTS, generator=draw)
-    networks = Networks(architecture, NETWORKS, steps, STUDENTS)
+    networks = Networks(architecture, weights, steps, STUDENTS)
 
-    forecast = networks.forward(weights, inputs, keys=torch.arange(NETWORKS)).clone()
-    gradient = torch.full_like(weights, torch.nan)
-    networks.backward(weights, slope, gradient)
+    forecast = networks.forward(inputs, keys=torch.arange(NETWORKS)).clone()
+    gradient = networks.backward(slope)
 
     for number in range(NETWORKS):
         recurrent, last = torch_network(architecture, weights[number])
@@ -67,11 +66,11 @@ def test_a_second_pass_does_not_remember_the_first() -> None:
     architecture = Architecture(FEATURES, "lstm", 2, 8)
     weights = initial_weights(architecture, torch.arange(NETWORKS))
     inputs = torch.randn(NETWORKS, 3, STUDENTS, FEATURES)
-    networks = Networks(architecture, NETWORKS, 3, STUDENTS)
-    first = networks.forward(weights, inputs).clone()
-    networks.forward(weights, inputs * 100, keys=torch.arange(NETWORKS))
-    networks.backward(weights, torch.ones(NETWORKS, 3, STUDENTS), torch.empty_like(weights))
-    assert torch.equal(networks.forward(weights, inputs), first)
+    networks = Networks(architecture, weights, 3, STUDENTS)
+    first = networks.forward(inputs).clone()
+    networks.forward(inputs * 100, keys=torch.arange(NETWORKS))
+    networks.backward(torch.ones(NETWORKS, 3, STUDENTS))
+    assert torch.equal(networks.forward(inputs), first)
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
@@ -82,28 +81,32 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean() -> None:
     # Every unit is tanh(1), and the output is their mean.
     for name, view in views.items():
         view.fill_({"input_bias_0": 1.0, "output": 1 / 64}.get(name, 0.0))
-    networks = Networks(architecture, 1, 1, 4000)
+    networks = Networks(architecture, weights, 1, 4000)
     inputs = torch.zeros(1, 1, 4000, FEATURES)
-    kept = networks.forward(weights, inputs)[0, 0].mean().item()
-    dropped = networks.forward(weights, inputs, keys=torch.tensor([5]))[0, 0]
+    kept = networks.forward(inputs)[0, 0].mean().item()
+    dropped = networks.forward(inputs, keys=torch.tensor([5]))[0, 0]
     units = 4000 * 64
     assert dropped.mean().item() == pytest.approx(kept, abs=5 * (share / units) ** 0.5)
     assert len(dropped.unique()) > 10
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradient_through_dropout_by_finite_differences(cell: str) -> None:
-    architecture = Architecture(2, cell, 2, 8, dropout=0.5)
+def test_gradient_through_dropout_and_direct_path_by_finite_differences(cell: str) -> None:
+    architecture = Architecture(2, cell, 2, 8, dropout=0.5, direct=3)
     weights = initial_weights(architecture, torch.tensor([3]))
     draw = torch.Generator().manual_seed(1)
-    inputs = torch.randn(1, 3, 50, 2, generator=draw)
+    inputs = torch.randn(1, 3, 50, 2 + 3, generator=draw)
     direction = torch.randn(weights.shape, generator=draw)
-    networks, keys, gradient = Networks(architecture, 1, 3, 50), torch.tensor([9]), weights.clone()
-    networks.forward(weights, inputs, keys)
-    networks.backward(weights, torch.full((1, 3, 50), 1 / 150), gradient)
-    after = networks.forward(weights + 1e-2 * direction, inputs, keys).mean().item()
-    before = networks.forward(weights - 1e-2 * direction, inputs, keys).mean().item()
-    assert (gradient * direction).sum().item() == pytest.approx((after - before) / 2e-2, rel=0.01)
+    keys = torch.tensor([9])
+
+    def mean_output(weights: Tensor) -> float:
+        return Networks(architecture, weights, 3, 50).forward(inputs, keys).mean().item()
+
+    networks = Networks(architecture, weights, 3, 50)
+    networks.forward(inputs, keys)
+    gradient = networks.backward(torch.full((1, 3, 50), 1 / 150))
+    rise = mean_output(weights + 1e-2 * direction) - mean_output(weights - 1e-2 * direction)
+    assert (gradient * direction).sum().item() == pytest.approx(rise / 2e-2, rel=0.01)
 
 
 def test_random_bits_are_splitmix64() -> None:

@@ -54,7 +54,7 @@ def test_adam_is_that_of_torch() -> None:
         gradient = torch.randn(2, 5)
         theirs.grad = gradient.clone()
         optimizer.step()
-        _adam(own, gradient, mean, square, update, recipe)
+        _adam(own, gradient, mean, square, torch.tensor([update, update]), recipe)
     torch.testing.assert_close(own, theirs.detach())
 
 
@@ -150,8 +150,8 @@ def test_a_forecast_does_not_depend_on_the_others() -> None:
     inputs = lessons(600).inputs
     together = forecast(ARCHITECTURE, weights, inputs)
     assert torch.equal(together[:, 300:310], forecast(ARCHITECTURE, weights, inputs[300:310]))
-    networks = Networks(ARCHITECTURE, 2, 2, 600)
-    plain = networks.forward(weights, inputs.transpose(0, 1).expand(2, -1, -1, -1).contiguous())
+    networks = Networks(ARCHITECTURE, weights, 2, 600)
+    plain = networks.forward(inputs.transpose(0, 1).expand(2, -1, -1, -1).contiguous())
     torch.testing.assert_close(together, plain.transpose(1, 2))
 
 
@@ -166,10 +166,25 @@ def test_a_diverging_loss_is_told() -> None:
         )
 
 
-def test_progress_is_reported_for_each_block() -> None:
+def test_progress_is_reported() -> None:
     heard: list[Progress] = []
-    fit(ARCHITECTURE, Recipe(epochs=3, patience=0), jobs(25), on_epoch=heard.append)
-    assert sorted((each.block, each.epoch) for each in heard) == [
-        (block, epoch) for block in (1, 2) for epoch in (1, 2, 3)
-    ]
-    assert all(each.blocks == 2 and each.loss > 0 for each in heard)
+    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    fit(ARCHITECTURE, Recipe(epochs=3, patience=0), jobs(size + 5), on_epoch=heard.append)
+    networks = [sum(each.networks for each in heard if each.epoch == epoch) for epoch in (1, 2, 3)]
+    assert networks == [size + 5] * 3
+    assert max(each.finished for each in heard) >= size or len(heard) == 6
+    assert all(each.loss > 0 for each in heard)
+
+
+def test_a_network_takes_the_place_of_one_that_stopped() -> None:
+    """More networks than there are slots for, each stopping when it will."""
+    recipe = Recipe(learning_rate=0.03, epochs=100, patience=4)
+    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    many = jobs(3 * size, students=90)
+    fitted = fit(ARCHITECTURE, recipe, many)
+    assert len(set(fitted.epochs.tolist())) > 3
+    for number in range(0, 3 * size, 7):
+        alone = fit(ARCHITECTURE, recipe, [many[number]])
+        assert torch.equal(alone.weights[0], fitted.weights[number])
+        curve = fitted.losses[number][fitted.losses[number].isfinite()]
+        assert torch.equal(alone.losses[0], curve)
