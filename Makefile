@@ -36,8 +36,8 @@ reference: setup  ## Run the reference's recipe on the published table, with 20 
 	@$(ACTIVATE) && python -m stages.publish reference reference
 
 REFERENCE := -S data.static=[] -S model.layout=flat -S model.output=relu \
-  -S model.linear_path=false -S model.category_slopes=false -S model.members=20 \
-  -S train.standardize=false -S train.every_semester=false -S train.patience=0
+  -S model.linear_path=false -S model.category_slopes=0 -S model.members=20 \
+  -S train.standardize=false -S train.every_semester=false -S train.patience=0 -S train.validation_size=0
 
 lock:  ## Pin anew in requirements.txt what pyproject.toml asks for
 	$(PYTHON) -m venv --clear .venv

@@ -10,6 +10,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from nextsem.scores import Difference
+
 DOTS_PER_INCH = 120
 _UNDEFINED = "#e6e6e6"
 
@@ -66,6 +68,52 @@ def heatmap(
     axes.set_title(f"Correlation of the numeric columns\n{table}", loc="left")
     axes.set_xlabel("\n".join(_notes(pairs, grades, target, ratios)), loc="left", labelpad=12)
     figure.colorbar(image, shrink=0.7, label="Pearson correlation, pairwise complete")
+    return figure
+
+
+def comparison(errors: dict[str, float], against: dict[str, Difference], title: str) -> Figure:
+    """Every forecaster's cross-validated error, with the interval of its difference from the network.
+
+    Parameters
+    ----------
+    errors : MSE of each forecaster, squared grade points
+    against : network minus each other one
+    """
+    names = sorted(errors, key=lambda name: errors[name], reverse=True)
+    figure = Figure(figsize=(8.5, 1.6 + 0.42 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    network = errors["network"]
+    for place, name in enumerate(names):
+        error = errors[name]
+        color = "#b2182b" if name == "network" else "#2166ac"
+        note = f"{error:.4f}"
+        if name in against:
+            low, high = network - against[name].high, network - against[name].low
+            axes.plot([low, high], [place, place], color=color, lw=2, solid_capstyle="butt")
+            p = against[name].p
+            note += "   p < 0.001" if p < 0.001 else f"   p = {p:.3f}"
+        axes.plot(error, place, "o", color=color, ms=8)
+        axes.annotate(
+            note,
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
+        )
+    axes.axvline(network, color="#b2182b", lw=1, ls=":")
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_xlabel(
+        "Mean squared error, squared grade points. Bars: where the error lies by the corrected 95 %\n"
+        "interval of its difference from the network; one that crosses the dotted line is no proof.",
+        loc="left",
+        fontsize=9,
+    )
+    axes.set_title(f"Cross-validated error of each forecaster\n{title}", loc="left")
     return figure
 
 

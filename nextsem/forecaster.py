@@ -49,7 +49,7 @@ class Encoding:
     gaps: bool
     layout: str
     linear_path: bool
-    category_slopes: bool
+    category_slopes: float
     every_semester: bool
 
     @classmethod
@@ -92,7 +92,7 @@ class Encoding:
         entering = [self._flagged(grades), at_every_step(categories)]
         if self.category_slopes:
             known = np.nan_to_num(grades)
-            slopes = categories[:, None, :, None] * known[:, :, None, :]
+            slopes = self.category_slopes * categories[:, None, :, None] * known[:, :, None, :]
             entering.append(slopes.reshape(*grades.shape[:2], -1))
         entering.append(at_every_step(self._flagged(numeric)))
         if self.linear_path:
@@ -166,7 +166,7 @@ class Forecaster:
         model: Model,
         train: Train,
         on_epoch: Callable[[Progress], None] | None = None,
-    ) -> "tuple[Forecaster, Fitted]":
+    ) -> "Training":
         """Train on students whose last semester is known."""
         return fit_many([students], [train.seed], data, model, train, on_epoch)[0]
 
@@ -228,7 +228,7 @@ def fit_many(
     model: Model,
     train: Train,
     on_epoch: Callable[[Progress], None] | None = None,
-) -> list[tuple[Forecaster, Fitted]]:
+) -> list["Training"]:
     """Train a forecaster on each of several cohorts, such as folds, in one computation.
 
     Parameters
@@ -257,12 +257,14 @@ def fit_many(
         alike = jobs.setdefault(architecture, [])
         places.append((architecture, slice(len(alike), len(alike) + model.members)))
         alike += [
-            Job(lessons, torch.from_numpy(learn_from), torch.from_numpy(stop_by), member_seed)
-            for learn_from, stop_by, member_seed in _members(len(students), seed, model, train)
+            Job(lessons, torch.from_numpy(learn_from), torch.from_numpy(stop_by), member, room)
+            for learn_from, stop_by, member, room in _members(len(students), seed, model, train)
         ]
     fitted = {alike: fit(alike, recipe, jobs[alike], device, on_epoch) for alike in jobs}
     result = []
-    for encoding, students, (architecture, place) in zip(encodings, cohorts, places, strict=True):
+    for encoding, students, seed, (architecture, place) in zip(
+        encodings, cohorts, seeds, places, strict=True
+    ):
         own = Fitted(*(getattr(fitted[architecture], each.name)[place] for each in fields(Fitted)))
         forecaster = Forecaster(
             data.semesters,
@@ -274,25 +276,61 @@ def fit_many(
             architecture,
             own.weights,
         )
-        result.append((forecaster, own))
+        result.append(
+            Training(forecaster, own, _held_out(forecaster, students, seed, model, train))
+        )
     return result
 
 
-def _members(students: int, seed: int, model: Model, train: Train) -> list[tuple[Rows, Rows, int]]:
-    """For each member the rows to learn from, those to stop by, and its seed.
+@dataclass(frozen=True)
+class Training:
+    """What training gives: a forecaster, how its networks were fitted, and a trial of them.
+
+    ``held_out`` [students] are forecasts of the training students, grade points, each by those
+    networks that did not learn from that student; NaN for those whom all learnt from.
+    """
+
+    forecaster: Forecaster
+    fitted: Fitted
+    held_out: Numbers
+
+
+def _held_out(
+    forecaster: Forecaster, students: Students, seed: int, model: Model, train: Train
+) -> Numbers:
+    members = _members(len(students), seed, model, train)
+    held = np.zeros((len(members), len(students)), dtype=bool)
+    for number, (_, stop_by, *_) in enumerate(members):
+        held[number, stop_by] = True
+    if not held.any():
+        return np.full(len(students), np.nan)
+    total = np.where(held, forecaster.predict_members(students), 0).sum(axis=0)
+    count = held.sum(axis=0)
+    low, high = forecaster.grade_range
+    mean = np.divide(total, count, out=np.full(len(students), np.nan), where=count > 0)
+    return mean.clip(low, high)
+
+
+def _members(
+    students: int, seed: int, model: Model, train: Train
+) -> list[tuple[Rows, Rows, int, tuple[int, int]]]:
+    """For each member the rows to learn from, those to stop by, its seed, and room for every member's.
 
     The members take turns: each holds out another part, until every row was held out once.
     """
-    parts = min(round(1 / train.validation_size), students)
+    parts = min(round(1 / train.validation_size), students) if train.validation_size else 0
+    room = (students - students // parts, -(-students // parts)) if parts else (students, 0)
     everyone = np.arange(students)
     members = []
     for member in range(model.members):
-        round_number, part = divmod(member, parts)
-        order = np.random.default_rng([seed, round_number]).permutation(students)
-        stop_by = np.sort(order[part::parts]) if train.patience else everyone[:0]
+        stop_by = everyone[:0]
+        if parts:
+            round_number, part = divmod(member, parts)
+            order = np.random.default_rng([seed, round_number]).permutation(students)
+            stop_by = np.sort(order[part::parts])
         learn_from = np.setdiff1d(everyone, stop_by)
         state = np.random.SeedSequence([seed, 1, member]).generate_state(1, np.uint64)[0]
-        members.append((learn_from, stop_by, int(state >> np.uint64(1))))
+        members.append((learn_from, stop_by, int(state >> np.uint64(1)), room))
     return members
 
 

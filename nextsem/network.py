@@ -240,6 +240,9 @@ class _Cell:
         self._gates = buffer(_GATES[architecture.cell] * self._width)
         self.hidden = buffer(self._width)
         self.by_input = self.by_recurrent = buffer(_GATES[architecture.cell] * self._width)
+        # Views of each step, made once: so many small ones would cost as much as the arithmetic.
+        self._gates_at, self._hidden_at = self._gates.unbind(1), self.hidden.unbind(1)
+        self._by_input_at = self._by_recurrent_at = self.by_input.unbind(1)
         self._nothing = torch.zeros_like(self.hidden[:, 0])
 
     def forward(self, entering: Tensor) -> Tensor:
@@ -251,11 +254,12 @@ class _Cell:
 
     def backward(self, above: Tensor) -> None:
         """Turn ``above``, the derivative by ``hidden``, into those by the gates; it is written over."""
-        for step in reversed(range(self.hidden.shape[1])):
-            carried = self._step_back(step, above[:, step])
+        above_at, back = above.unbind(1), self.weights.recurrent.mT
+        for step in reversed(range(len(above_at))):
+            carried = self._step_back(step, above_at[step])
             if step > 0:
-                earlier = above[:, step - 1]
-                earlier.baddbmm_(self.by_recurrent[:, step], self.weights.recurrent.mT)
+                earlier = above_at[step - 1]
+                earlier.baddbmm_(self._by_recurrent_at[step], back)
                 if carried is not None:
                     earlier += carried
 
@@ -263,7 +267,7 @@ class _Cell:
         return self.weights.input_bias + self.weights.recurrent_bias
 
     def _before(self, step: int) -> Tensor:
-        return self.hidden[:, step - 1] if step > 0 else self._nothing
+        return self._hidden_at[step - 1] if step > 0 else self._nothing
 
     def _step(self, step: int) -> None:
         raise NotImplementedError
@@ -277,13 +281,13 @@ class _Rnn(_Cell):
     """h = tanh(W x + b + U h' + c)."""
 
     def _step(self, step: int) -> None:
-        gates = self._gates[:, step]
+        gates = self._gates_at[step]
         if step > 0:
             gates.baddbmm_(self._before(step), self.weights.recurrent)
-        _tanh(gates, out=self.hidden[:, step])
+        _tanh(gates, out=self._hidden_at[step])
 
     def _step_back(self, step: int, above: Tensor) -> None:
-        _through_tanh(above, self.hidden[:, step], out=self.by_input[:, step])
+        _through_tanh(above, self._hidden_at[step], out=self._by_input_at[step])
 
 
 class _Gru(_Cell):
@@ -292,6 +296,7 @@ class _Gru(_Cell):
     def __init__(self, architecture: Architecture, weights: _Weights, buffer: _Buffer) -> None:
         super().__init__(architecture, weights, buffer)
         self.by_recurrent = buffer(3 * self._width)
+        self._by_recurrent_at = self.by_recurrent.unbind(1)
         self._recalled = buffer(self._width)  # U h' + c, before r
 
     def _bias(self) -> Tensor:
@@ -300,7 +305,7 @@ class _Gru(_Cell):
         return bias
 
     def _step(self, step: int) -> None:
-        logistic, candidate = self._gates[:, step].tensor_split([2 * self._width], dim=-1)
+        logistic, candidate = self._gates_at[step].tensor_split([2 * self._width], dim=-1)
         to_logistic, to_candidate = self.weights.recurrent.tensor_split([2 * self._width], dim=-1)
         bias = self.weights.recurrent_bias[..., 2 * self._width :]
         before, recalled = self._before(step), self._recalled[:, step]
@@ -311,11 +316,11 @@ class _Gru(_Cell):
             recalled.copy_(bias.expand_as(recalled))
         reset, update = logistic.sigmoid_().chunk(2, dim=-1)
         _tanh(candidate.addcmul_(reset, recalled), out=candidate)
-        torch.lerp(candidate, before, update, out=self.hidden[:, step])
+        torch.lerp(candidate, before, update, out=self._hidden_at[step])
 
     def _step_back(self, step: int, above: Tensor) -> Tensor:
-        reset, update, candidate = self._gates[:, step].chunk(3, dim=-1)
-        by_input, by_recurrent = self.by_input[:, step], self.by_recurrent[:, step]
+        reset, update, candidate = self._gates_at[step].chunk(3, dim=-1)
+        by_input, by_recurrent = self._by_input_at[step], self._by_recurrent_at[step]
         by_reset, by_update, by_candidate = by_input.chunk(3, dim=-1)
         _through_tanh(above * (1 - update), candidate, out=by_candidate)
         _through_logistic(by_candidate * self._recalled[:, step], reset, out=by_reset)
@@ -335,8 +340,8 @@ class _Lstm(_Cell):
 
     def _step(self, step: int) -> None:
         if step > 0:
-            self._gates[:, step].baddbmm_(self._before(step), self.weights.recurrent)
-        write, keep, content, show = self._gates[:, step].chunk(4, dim=-1)
+            self._gates_at[step].baddbmm_(self._before(step), self.weights.recurrent)
+        write, keep, content, show = self._gates_at[step].chunk(4, dim=-1)
         self._gates[:, step, :, : 2 * self._width].sigmoid_()
         show.sigmoid_()
         _tanh(content, out=content)
@@ -345,11 +350,11 @@ class _Lstm(_Cell):
         if step > 0:
             memory.addcmul_(keep, self._memory[:, step - 1])
         _tanh(memory, out=shown)
-        torch.mul(show, shown, out=self.hidden[:, step])
+        torch.mul(show, shown, out=self._hidden_at[step])
 
     def _step_back(self, step: int, above: Tensor) -> None:
-        write, keep, content, show = self._gates[:, step].chunk(4, dim=-1)
-        by_write, by_keep, by_content, by_show = self.by_input[:, step].chunk(4, dim=-1)
+        write, keep, content, show = self._gates_at[step].chunk(4, dim=-1)
+        by_write, by_keep, by_content, by_show = self._by_input_at[step].chunk(4, dim=-1)
         shown, by_memory = self._shown[:, step], torch.empty_like(self._by_memory)
         _through_logistic(above * shown, show, out=by_show)
         _through_tanh(above * show, shown, out=by_memory)
@@ -370,18 +375,18 @@ _CELLS = {"rnn": _Rnn, "gru": _Gru, "lstm": _Lstm}
 class _Dropout:
     """Sets a share of each layer's units to zero and scales up the rest (Srivastava et al., 2014)."""
 
-    _LEVELS = 2**16  # A 64-bit draw decides on four units, 16 bits each.
+    _LEVELS = 2**8  # A 64-bit draw decides on eight units, 8 bits each.
 
     def __init__(self, share: float, layers: int, like: Tensor) -> None:
         self._shape = (len(like), layers, *like.shape[1:])
         self._units = layers * like[0].numel()
         self._masks = torch.empty(self._shape, device=like.device)
         self._dropped = [torch.empty_like(like) for _ in range(layers)]
-        self._counter = counter(-(-self._units // 4), like.device)
+        self._counter = counter(-(-self._units // 8), like.device)
         self._threshold = round(share * self._LEVELS)
 
     def draw(self, keys: Tensor) -> None:
-        draws = _mix(keys[:, None] + self._counter).view(torch.int16)[:, : self._units]
+        draws = _mix(keys[:, None] + self._counter).view(torch.int8)[:, : self._units]
         lowest = self._threshold - self._LEVELS // 2
         torch.ge(draws.reshape(self._shape), lowest, out=self._masks)
         self._masks *= self._LEVELS / (self._LEVELS - self._threshold)

@@ -113,7 +113,7 @@ class Model(_Group):
     layout: Literal["semesters", "flat"]
     output: Literal["linear", "relu"]
     linear_path: bool
-    category_slopes: bool
+    category_slopes: float = Field(ge=0, le=10)
     members: int = Field(ge=1, le=10_000)
 
 
@@ -124,13 +124,23 @@ class Train(_Group):
     weight_decay: float = Field(ge=0)
     epochs: Positive
     patience: int = Field(ge=0)
-    validation_size: float = Field(gt=0, le=0.5)
+    validation_size: float = Field(ge=0, le=0.5)
     standardize: bool
     every_semester: bool
     batch_size: Positive
     seed: Seed
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     log_every: Positive
+
+
+class Crossvalidate(_Group):
+    """How the network is compared with the baselines."""
+
+    folds: int = Field(ge=2)
+    repeats: Positive
+    seed: Seed
+    by: Column | None
+    reference: bool
 
 
 class Params(_Group):
@@ -141,6 +151,7 @@ class Params(_Group):
     split: Split
     model: Model
     train: Train
+    crossvalidate: Crossvalidate
 
 
 def load(path: Path = FILE) -> Params:

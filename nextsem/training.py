@@ -19,7 +19,7 @@ from torch import Tensor
 from nextsem import InputError
 from nextsem.network import Architecture, Networks, initial_weights, random_bits, stream
 
-PADDING = 16
+PADDING = 8
 _DROPOUT, _ORDER = 1, 2  # the streams of a seed; its starting weights are stream 0
 
 
@@ -29,14 +29,14 @@ class Recipe:
 
     Adam (Kingma and Ba, 2015) at ``learning_rate`` with an L2 penalty ``weight_decay``, for
     ``epochs`` at most. With ``patience`` above 0 a network stops when its loss on the students that
-    it stops by has not improved for so many epochs, and its best state is kept. More students than
+    it stops by has not improved for so many epochs, and its best state is kept; else its last one. More students than
     ``batch_size`` are learnt from in several updates an epoch.
     """
 
     learning_rate: float = 0.001
     weight_decay: float = 1e-5
     epochs: int = 1000
-    patience: int = 20
+    patience: int = 15
     batch_size: int = 8192
 
 
@@ -55,12 +55,22 @@ class Lessons:
 
 @dataclass(frozen=True)
 class Job:
-    """One network to fit: the rows of the lessons to learn from, those to stop by, and a seed."""
+    """One network to fit: the rows of the lessons to learn from, those to stop by, and a seed.
+
+    ``room`` is for how many of each to make room, if not for just these; jobs with as much room can
+    share a block.
+    """
 
     lessons: Lessons
     learn_from: Tensor
     stop_by: Tensor
     seed: int
+    room: tuple[int, int] = (0, 0)
+
+    def shape(self) -> tuple[int, int]:
+        """Padded numbers of students to learn from and to stop by."""
+        learn, stop = self.room
+        return _padded(max(learn, len(self.learn_from))), _padded(max(stop, len(self.stop_by)))
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,7 @@ def fit(
     device = torch.device(device)
     alike: dict[tuple[int, ...], deque[int]] = defaultdict(deque)
     for number, job in enumerate(jobs):
-        alike[_padded(len(job.learn_from)), _padded(len(job.stop_by))].append(number)
+        alike[job.shape()].append(number)
     results: dict[int, _Result] = {}
     size = block_size(architecture, device)
 
@@ -164,7 +174,7 @@ def block_size(architecture: Architecture, device: torch.device) -> int:
     to stay in a processor's cache and leave a block for each processor."""
     if device.type == "cuda":
         return 1024
-    return max(5, min(20, 1000 // (architecture.layers * architecture.hidden)))
+    return max(6, min(20, 1200 // (architecture.layers * architecture.hidden)))
 
 
 def _processors(device: torch.device) -> int:
@@ -206,8 +216,9 @@ class _Block:
             jobs,
             queue,
         )
-        self._learning = _Batches(first.lessons, len(first.learn_from), recipe, size, device)
-        self._stopping = _Batches(first.lessons, len(first.stop_by), recipe, size, device)
+        self._learning, self._stopping = (
+            _Batches(first.lessons, students, recipe, size, device) for students in first.shape()
+        )
         self._stops = recipe.patience > 0 and self._stopping.count > 0
         self._weights, self._mean, self._square, self._best_weights = (
             torch.zeros(size, architecture.size, device=device) for _ in range(4)

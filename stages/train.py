@@ -19,12 +19,12 @@ def main() -> None:
     students = tables.read_prepared(Path("data/prepared/train.csv"), data)
 
     with Reporter(train.epochs, train.log_every) as reporter:
-        forecaster, fitted = Forecaster.fit(students, data, model, train, reporter)
-    curve = loss_curve(fitted)
-    metrics = summary(fitted)
+        trained = Forecaster.fit(students, data, model, train, reporter)
+    curve = loss_curve(trained.fitted)
+    metrics = summary(trained.fitted)
 
     with whole_files() as place:
-        forecaster.save(place("models/forecaster.safetensors"))
+        trained.forecaster.save(place("models/forecaster.safetensors"))
         tables.write_csv(curve, place("metrics/plots/loss.csv"))
         write_metrics(metrics, place("metrics/train.json"))
     print(

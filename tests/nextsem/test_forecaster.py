@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from nextsem import InputError, cohort, params
-from nextsem.forecaster import Encoding, Forecaster, fit_many
+from nextsem.forecaster import Encoding, Forecaster, _members, fit_many
 from nextsem.params import Data, Model, Train
 from nextsem.students import Students
 
@@ -31,7 +31,7 @@ def simulated(number: int = 60) -> Students:
 
 @pytest.fixture(scope="module")
 def trained() -> Forecaster:
-    return Forecaster.fit(simulated(), DATA, MODEL, TRAIN)[0]
+    return Forecaster.fit(simulated(), DATA, MODEL, TRAIN).forecaster
 
 
 def with_static(students: Students, category: str) -> Students:
@@ -51,14 +51,14 @@ def test_what_enters_at_each_step() -> None:
     for step in range(4):
         grade = scaled[:, [step]]
         so_far = scaled[:, : step + 1].mean(axis=1, keepdims=True)
-        expected = np.hstack([grade, college, college * grade, grade, so_far, college])
+        expected = np.hstack([grade, college, 0.3 * college * grade, grade, so_far, college])
         np.testing.assert_allclose(inputs[:, step], expected, atol=1e-5)
     lessons = encoding.lessons(students)
     np.testing.assert_allclose(lessons.targets.numpy(), scaled[:, 1:], atol=1e-5)
     assert (lessons.weights == 1).all()
 
 
-PLAIN = MODEL.model_copy(update={"linear_path": False, "category_slopes": False})
+PLAIN = MODEL.model_copy(update={"linear_path": False, "category_slopes": 0})
 
 
 def test_without_its_additions_a_network_sees_grade_and_college() -> None:
@@ -77,7 +77,7 @@ def test_the_reference_sees_four_grades_in_one_step() -> None:
     np.testing.assert_allclose(encoding.inputs(bare)[:, 0].numpy(), bare.grades[:, :-1], rtol=1e-6)
     lessons = encoding.lessons(bare)
     np.testing.assert_allclose(lessons.targets.numpy(), bare.grades[:, -1:], rtol=1e-6)
-    forecaster, _ = Forecaster.fit(bare, data, model, train)
+    forecaster = Forecaster.fit(bare, data, model, train).forecaster
     assert forecaster.architecture.inputs == 4
 
 
@@ -92,7 +92,7 @@ def test_gaps_and_all_kinds_of_columns_go_together(layout: str) -> None:
         MODEL.model_copy(update={"layout": layout}),
         DATA.model_copy(update={"numeric": ["Attendance"]}),
     )
-    forecaster, _ = Forecaster.fit(students, data, model, TRAIN)
+    forecaster = Forecaster.fit(students, data, model, TRAIN).forecaster
     assert np.isfinite(forecaster.predict(students)).all()
 
 
@@ -149,22 +149,33 @@ def test_a_forecaster_does_not_depend_on_those_trained_beside_it(trained: Foreca
     students = simulated()
     half = students[np.arange(0, len(students), 2)]
     together = fit_many([half, students], [7, TRAIN.seed], DATA, MODEL, TRAIN)
-    assert torch.equal(together[1][0].weights, trained.weights)
-    assert not torch.equal(together[0][0].weights, trained.weights)
+    assert torch.equal(together[1].forecaster.weights, trained.weights)
+    assert not torch.equal(together[0].forecaster.weights, trained.weights)
 
 
 def test_members_hold_out_every_row_once() -> None:
     train = TRAIN.model_copy(update={"validation_size": 0.25, "epochs": 2})
     model = MODEL.model_copy(update={"members": 4})
-    from nextsem.forecaster import _members
-
     members = _members(33, 5, model, train)
-    held = np.concatenate([stop_by for _, stop_by, _ in members])
+    held = np.concatenate([stop_by for _, stop_by, *_ in members])
     assert sorted(held) == list(range(33))
     assert all(
-        set(learn).isdisjoint(stop) and len(learn) + len(stop) == 33 for learn, stop, _ in members
+        set(learn).isdisjoint(stop) and len(learn) + len(stop) == 33 for learn, stop, *_ in members
     )
-    assert len({seed for _, _, seed in members}) == 4
+    assert len({seed for _, _, seed, _ in members}) == 4
+
+
+def test_held_out_forecasts_are_those_of_networks_that_did_not_learn_them() -> None:
+    students = simulated()
+    train = TRAIN.model_copy(update={"validation_size": 0.25})
+    trained = Forecaster.fit(students, DATA, MODEL, train)
+    members = trained.forecaster.predict_members(students)
+    seen_by_all = np.ones(len(students), dtype=bool)
+    for number, (_, held, *_) in enumerate(_members(len(students), train.seed, MODEL, train)):
+        np.testing.assert_allclose(trained.held_out[held], members[number, held])
+        seen_by_all[held] = False
+    assert seen_by_all.any()
+    assert np.isnan(trained.held_out[seen_by_all]).all()
 
 
 def test_a_saved_forecaster_is_the_same_one(trained: Forecaster, tmp_path: Path) -> None:
