@@ -1,10 +1,9 @@
 # `make` sets up and runs the pipeline; `make test` sets up and runs the checks and the tests.
 PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate
-ON_PUBLISHED := dvc exp run --temp --force -S data.table=data/raw/published.csv
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test test-all published reference lock clean help
+.PHONY: run setup test test-all published reference challengers lock clean help
 
 run: setup  ## Set up, then run what has changed of the pipeline (dvc repro)
 	@$(ACTIVATE) && dvc repro
@@ -27,17 +26,38 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 test-all: test  ## The same, and the slow tests
 	@$(ACTIVATE) && pytest -m slow
 
-published: setup  ## Run the defaults on the published table; results to docs/published/
-	@$(ACTIVATE) && $(ON_PUBLISHED) --name published
+published: setup  ## Run the defaults on the published table; results to docs/
+	@$(ACTIVATE) && $(ON_PUBLISHED) --temp --name published
 	@$(ACTIVATE) && python -m stages.publish published defaults
 
 reference: setup  ## Run the reference's recipe on the published table, with 20 seeds
-	@$(ACTIVATE) && $(ON_PUBLISHED) --name reference $(REFERENCE)
+	@$(ACTIVATE) && $(ON_PUBLISHED) --temp --name reference $(REFERENCE)
 	@$(ACTIVATE) && python -m stages.publish reference reference
 
+challengers: setup  ## Try other networks on the published table, a queue of them
+	@$(ACTIVATE) && $(CHALLENGER)
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S model.hidden=16,32 -S train.epochs=110,140,170 -S train.last_semester_weight=1,3
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S model.cell=lstm -S model.hidden=16,32 -S train.last_semester_weight=1,3
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S model.layers=2 -S train.last_semester_weight=3
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S model.dropout=0,0.4 -S train.last_semester_weight=3
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S train.weight_decay=0.001 -S train.last_semester_weight=3
+	@$(ACTIVATE) && $(CHALLENGER) $(GATED) -S model.members=12 -S train.last_semester_weight=3
+	@$(ACTIVATE) && $(CHALLENGER) -S train.patience=0 -S train.epochs=50,75 -S train.last_semester_weight=1,3
+	@$(ACTIVATE) && $(CHALLENGER) -S model.dropout=0,0.4
+	@$(ACTIVATE) && $(CHALLENGER) -S train.weight_decay=0.001
+	@$(ACTIVATE) && $(CHALLENGER) -S model.members=12
+	@$(ACTIVATE) && $(CHALLENGER) -S train.every_semester=false
+	@$(ACTIVATE) && $(CHALLENGER) -S model.linear_path=false -S model.category_slopes=0
+	@$(ACTIVATE) && dvc queue start --jobs 2 && dvc queue status
+	@echo "When all are done: python -m stages.publish --challengers"
+
+ON_PUBLISHED := dvc exp run --force -S data.table=data/raw/published.csv -S crossvalidate.repeats=10
 REFERENCE := -S data.static=[] -S model.layout=flat -S model.output=relu \
   -S model.linear_path=false -S model.category_slopes=0 -S model.members=20 \
   -S train.standardize=false -S train.every_semester=false -S train.patience=0 -S train.validation_size=0
+CHALLENGER := $(ON_PUBLISHED) --queue -S crossvalidate.by=null
+GATED := -S model.cell=gru -S model.layers=1 -S model.hidden=16 -S train.learning_rate=0.003 \
+  -S train.epochs=140 -S train.patience=0 -S model.linear_path=false -S model.category_slopes=0
 
 lock:  ## Pin anew in requirements.txt what pyproject.toml asks for
 	$(PYTHON) -m venv --clear .venv
@@ -50,4 +70,4 @@ clean:  ## Remove the virtual environment
 	rm -rf .venv
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' $(MAKEFILE_LIST)

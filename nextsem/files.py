@@ -49,7 +49,9 @@ def write_metrics(metrics: dict[str, Any], path: Path) -> None:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
+        return {str(key): _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
     if isinstance(value, bool | str | None):
         return value
     if isinstance(value, Integral):  # NumPy's are, too

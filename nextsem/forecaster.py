@@ -39,6 +39,7 @@ class Encoding:
     layout : "semesters" or "flat"
     linear_path, category_slopes : what else enters; see `inputs`
     every_semester : whether each step's target is the semester after it, or only the last one's
+    last_semester_weight : how much the last one counts against another
     """
 
     center: list[float]
@@ -51,6 +52,7 @@ class Encoding:
     linear_path: bool
     category_slopes: float
     every_semester: bool
+    last_semester_weight: float
 
     @classmethod
     def of(cls, students: Students, model: Model, train: Train) -> Self:
@@ -72,6 +74,7 @@ class Encoding:
             model.linear_path,
             model.category_slopes,
             train.every_semester,
+            train.last_semester_weight,
         )
 
     def inputs(self, students: Students) -> torch.Tensor:
@@ -115,6 +118,7 @@ class Encoding:
         weights = np.isfinite(targets).astype(float)
         if not self.every_semester:
             weights[:, :-1] = 0
+        weights[:, -1] *= self.last_semester_weight
         return Lessons(
             self.inputs(students),
             torch.tensor(np.nan_to_num(targets), dtype=torch.float32),

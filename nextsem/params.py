@@ -127,6 +127,7 @@ class Train(_Group):
     validation_size: float = Field(ge=0, le=0.5)
     standardize: bool
     every_semester: bool
+    last_semester_weight: float = Field(gt=0, le=1000)
     batch_size: Positive
     seed: Seed
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")

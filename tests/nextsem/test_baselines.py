@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.preprocessing import OneHotEncoder
 
-from nextsem.baselines import BASELINES
+from nextsem.baselines import BASELINES, PENALTIES
 from nextsem.students import Numbers, Students
 
 DRAW = np.random.default_rng(0)
@@ -29,6 +30,8 @@ def test_mean_and_last() -> None:
     train, test = students(50, 0), students(9, 0)
     assert BASELINES["mean"](train, test) == pytest.approx(train.grades[:, -1].mean())
     np.testing.assert_array_equal(BASELINES["last"](train, test), test.grades[:, -2])
+    own = test.grades[:, :-1].mean(axis=1)
+    np.testing.assert_allclose(BASELINES["own_mean"](train, test), own)
 
 
 @pytest.mark.parametrize("numeric", [0, 2])
@@ -43,3 +46,30 @@ def test_linear_is_that_of_scikit_learn(numeric: int) -> None:
     )
     np.testing.assert_allclose(BASELINES["linear"](train, test), plain)
     np.testing.assert_allclose(BASELINES["linear_static"](train, test), full)
+
+
+def test_pooled_ridge_is_ridge_of_least_leave_one_out_error() -> None:
+    train, test = students(40, 0), students(9, 0)
+    center, spread = train.grades[:, :-1].mean(axis=0), train.grades[:, :-1].std(axis=0)
+
+    def inputs(of: Students) -> Numbers:
+        grades = (of.grades[:, :-1] - center) / spread
+        static = (of.static == np.array(["a", "b", "c"])).astype(float)
+        return np.hstack([grades, static, *(static[:, [place]] * grades for place in range(3))])
+
+    def error(penalty: float) -> float:
+        model = Ridge(alpha=penalty)
+        left_out = cross_val_predict(model, inputs(train), train.target, cv=LeaveOneOut())
+        return float(np.mean((left_out - train.target) ** 2))
+
+    best = min(PENALTIES, key=error)
+    expected = Ridge(alpha=best).fit(inputs(train), train.target).predict(inputs(test))
+    np.testing.assert_allclose(BASELINES["pooled_ridge"](train, test), expected, rtol=1e-6)
+
+
+def test_a_category_that_was_never_seen_and_a_missing_number_are_forecast() -> None:
+    train, test = students(50, 1), students(5, 1)
+    test.static[0] = "new"
+    test.numeric[1] = np.nan
+    for baseline in BASELINES.values():
+        assert np.isfinite(baseline(train, test)).all()

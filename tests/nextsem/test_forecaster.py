@@ -103,6 +103,12 @@ def test_only_the_last_semester_is_learnt_without_every_semester() -> None:
     assert (lessons.weights[:, -1] == 1).all()
 
 
+def test_the_last_semester_may_count_more() -> None:
+    train = TRAIN.model_copy(update={"last_semester_weight": 3.0})
+    lessons = Encoding.of(simulated(), MODEL, train).lessons(simulated())
+    assert lessons.weights[0].tolist() == [1, 1, 1, 3]
+
+
 def test_a_gap_is_told_apart_from_an_average_grade() -> None:
     students = simulated()
     students.grades[0, 1] = np.nan
