@@ -123,9 +123,8 @@ def fit(
     for number, job in enumerate(jobs):
         alike[job.shape()].append(number)
     results: dict[int, _Result] = {}
-    size = block_size(architecture, device)
 
-    def work(queue: deque[int]) -> None:
+    def work(queue: deque[int], size: int) -> None:
         block = _Block(architecture, recipe, jobs, queue, size, device)
         for number, result in block.run(lambda: len(results), on_epoch):
             results[number] = result
@@ -134,9 +133,12 @@ def fit(
     with ThreadPoolExecutor(
         _processors(device), initializer=torch.set_num_threads, initargs=(1,)
     ) as pool:
-        blocks = [queue for queue in alike.values() for _ in range(0, len(queue), size)]
-        for done in [pool.submit(work, queue) for queue in blocks]:
-            done.result()
+        done = []
+        for (learn_from, _), queue in alike.items():
+            size = block_size(architecture, min(learn_from, recipe.batch_size), device)
+            done += [pool.submit(work, queue, size) for _ in range(0, len(queue), size)]
+        for each in done:
+            each.result()
     ordered = [results[number] for number in range(len(jobs))]
 
     def together(curves: list[Tensor]) -> Tensor:
@@ -157,6 +159,7 @@ def forecast(
 
     Students pass in chunks of a fixed size, so that no forecast depends on how many there are.
     """
+    torch.set_num_threads(1)  # As in training: the sums keep their order.
     students, steps, features = inputs.shape
     networks = Networks(architecture, weights, steps, chunk)
     entering = torch.zeros(len(weights), steps, chunk, features, device=weights.device)
@@ -169,9 +172,17 @@ def forecast(
     return outputs
 
 
-def block_size(architecture: Architecture, device: torch.device) -> int:
-    """How many networks to train at once: many enough to outweigh the cost of a call, few enough
-    to stay in a processor's cache and leave a block for each processor."""
+def block_size(architecture: Architecture, students: int, device: torch.device) -> int:
+    """How many networks to train at once, with so many students in a batch.
+
+    Many enough to outweigh the cost of a call; few enough to stay in a processor's cache and to
+    leave a block for each processor.
+    """
+    usual = _usual_block_size(architecture, device)
+    return max(1, min(usual, usual * 1024 // max(students, 1)))
+
+
+def _usual_block_size(architecture: Architecture, device: torch.device) -> int:
     if device.type == "cuda":
         return 1024
     return max(6, min(20, 1200 // (architecture.layers * architecture.hidden)))

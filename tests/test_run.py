@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Checkout
 
-STAGES = {"simulate", "prepare", "correlate", "train", "evaluate"}
+STAGES = {"simulate", "prepare", "correlate", "train", "evaluate", "crossvalidate"}
 
 
 def ran(output: str) -> set[str]:
@@ -52,14 +52,18 @@ def test_a_second_run_does_nothing(done: Checkout) -> None:
 @pytest.mark.parametrize(
     ("change", "rerun"),
     [
-        (("params.yaml", "  epochs: 1000", "  epochs: 40"), {"train", "evaluate"}),
-        (("params.yaml", "  layers: 3", "  layers: 1"), {"train", "evaluate"}),
+        (("params.yaml", "  epochs: 1000", "  epochs: 40"), {"train", "evaluate", "crossvalidate"}),
+        (("params.yaml", "  layers: 3", "  layers: 1"), {"train", "evaluate", "crossvalidate"}),
+        (("params.yaml", "  repeats: 2", "  repeats: 1"), {"crossvalidate"}),
         (("params.yaml", "  test_size: 0.2", "  test_size: 0.3"), {"prepare", "train", "evaluate"}),
-        (("nextsem/figures.py", '"""Pictures."""', '"""Pictures, all."""'), {"correlate"}),
-        (("nextsem/baselines.py", '"""What', '"""Whatever'), {"evaluate"}),
+        (
+            ("nextsem/figures.py", '"""Pictures."""', '"""Pictures, all."""'),
+            {"correlate", "crossvalidate"},
+        ),
+        (("nextsem/baselines.py", '"""What', '"""Whatever'), {"evaluate", "crossvalidate"}),
         (("params.yaml", "  seed: 42\n\n\n# Split", "  seed: 41\n\n\n# Split"), STAGES),
     ],
-    ids=["epochs", "layers", "split", "figures", "baselines", "simulated cohort"],
+    ids=["epochs", "layers", "repeats", "split", "figures", "baselines", "simulated cohort"],
 )
 def test_just_what_depends_on_a_change_runs_again(
     done: Checkout, restored: None, change: tuple[str, str, str], rerun: set[str]
@@ -79,7 +83,7 @@ def test_one_changed_grade_reruns_all_that_depends_on_it(done: Checkout, restore
     frame.loc[row, "1st"] = 5.55
     table.unlink()
     frame.to_csv(table, index=False)
-    assert ran(done.run("dvc", "repro")) == {"prepare", "correlate", "train", "evaluate"}
+    assert ran(done.run("dvc", "repro")) == STAGES - {"simulate"}
 
 
 def test_a_failed_run_comes_back_after_the_mend(done: Checkout, restored: None) -> None:
@@ -185,6 +189,37 @@ def test_published_scores(metrics: Callable[[str], dict]) -> None:
     assert test["baselines"]["mean"] == pytest.approx(0.617, abs=5e-4)
     assert test["mse"] <= 0.165
     assert test["n"] == 34
+
+
+@pytest.fixture(scope="module")
+def repeated(on_published: Checkout) -> dict:
+    """Ten repeats on the published table."""
+    on_published.replace("params.yaml", "  repeats: 2", "  repeats: 10")
+    on_published.stage("crossvalidate")
+    return json.loads(on_published.read("metrics/crossvalidation.json"))
+
+
+def test_published_baselines_on_the_known_folds(repeated: dict) -> None:
+    found = {name: each["mse"] for name, each in repeated["forecasters"].items()}
+    assert found["linear"] == pytest.approx(0.2597, abs=0.0005)
+    assert found["linear_static"] == pytest.approx(0.2378, abs=0.0005)
+    assert found["last"] == pytest.approx(0.473, abs=0.0005)
+    assert found["mean"] == pytest.approx(1.048, abs=0.0005)
+    assert 0.230 <= found["pooled_ridge"] <= 0.234
+
+
+def test_the_network_beats_every_baseline_on_the_published_table(repeated: dict) -> None:
+    found = {name: each["mse"] for name, each in repeated["forecasters"].items()}
+    assert found["network"] <= 0.230
+    assert found["network"] == min(found.values())
+    assert repeated["against"]["linear"]["p"] < 0.05
+
+
+def test_leaving_a_college_out(repeated: dict) -> None:
+    linear = {category: each["linear"] for category, each in repeated["unseen"].items()}
+    expected = {"115": 0.138, "116": 0.231, "165": 0.417, "241": 0.494}
+    assert linear == pytest.approx(expected, abs=0.0005)
+    assert sum(each["n"] for each in repeated["unseen"].values()) == 169
 
 
 def test_the_published_table_stays_out_of_git_and_cache(on_published: Checkout) -> None:

@@ -64,7 +64,7 @@ def test_a_network_does_not_depend_on_those_beside_it(batch_size: int) -> None:
     recipe = Recipe(epochs=12, patience=5, batch_size=batch_size)
     wanted = jobs(3)
     beside = [Job(lessons(70, seed=1), torch.arange(60), torch.arange(60, 70), 99)]
-    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    size = block_size(ARCHITECTURE, 40, torch.device("cpu"))
     among = fit(ARCHITECTURE, recipe, [*beside * (size + 3), *wanted, *beside])
     for number, job in enumerate(wanted):
         alone = fit(ARCHITECTURE, recipe, [job])
@@ -169,7 +169,7 @@ def test_a_diverging_loss_is_told() -> None:
 
 def test_progress_is_reported() -> None:
     heard: list[Progress] = []
-    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    size = block_size(ARCHITECTURE, 40, torch.device("cpu"))
     fit(ARCHITECTURE, Recipe(epochs=3, patience=0), jobs(size + 5), on_epoch=heard.append)
     networks = [sum(each.networks for each in heard if each.epoch == epoch) for epoch in (1, 2, 3)]
     assert networks == [size + 5] * 3
@@ -180,7 +180,7 @@ def test_progress_is_reported() -> None:
 def test_a_network_takes_the_place_of_one_that_stopped() -> None:
     """More networks than there are slots for, each stopping when it will."""
     recipe = Recipe(learning_rate=0.03, epochs=100, patience=4)
-    size = block_size(ARCHITECTURE, torch.device("cpu"))
+    size = block_size(ARCHITECTURE, 40, torch.device("cpu"))
     many = jobs(3 * size, students=90)
     fitted = fit(ARCHITECTURE, recipe, many)
     assert len(set(fitted.epochs.tolist())) > 3
