@@ -270,7 +270,10 @@ def _challengers(result: dict[str, Any]) -> list[str]:
         f"| {label} | {each['mse']:.4f} | {each['inside']:.4f} | {_difference(each['against']['defaults'])} |"
         for label, each in result["tried"].items()
     ]
-    chosen = "; ".join(f"{label} ({number} folds)" for label, number in nested["chosen"].items())
+    counts = list(nested["chosen"].items())
+    chosen = "; ".join(f"{label} ({number} folds)" for label, number in counts[:3])
+    if len(counts) > 3:
+        chosen += f"; {len(counts) - 3} others"
     linear, defaults = nested["against"]["linear"], nested["against"]["defaults"]
     return [
         "",
