@@ -197,7 +197,7 @@ def summary(results: dict[str, Any]) -> str:
             f"{reference['max']:.3f} over 20 seeds (mean {reference['mean']:.3f}), and one split tells "
             "little; hence the folds.",
             "",
-            f"Of {len(results['challengers']['tried'])} other networks, chosen between without a look at "
+            f"Of {len(results['challengers']['tried'])} networks, chosen between without a look at "
             f"the test rows, the error is {nested['mse']:.4f}:",
             f"{rest['difference']:+.4f} against the defaults ({rest['low']:+.4f} to {rest['high']:+.4f}), "
             f"{linear['difference']:+.4f} against linear regression (p {linear['p']:.3f}).",
@@ -295,9 +295,8 @@ def _challengers(result: dict[str, Any]) -> list[str]:
 
 
 def _difference(each: dict[str, float]) -> str:
-    return (
-        f"{each['difference']:+.4f} ({each['low']:+.4f} to {each['high']:+.4f}) | {each['p']:.3f}"
-    )
+    p = f"{each['p']:.3f}" if each["p"] >= 0.001 else "< 0.001"
+    return f"{each['difference']:+.4f} ({each['low']:+.4f} to {each['high']:+.4f}) | {p}"
 
 
 def find(experiment: str) -> str:

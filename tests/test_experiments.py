@@ -1,0 +1,84 @@
+"""Experiments as a data scientist types them, and the reference's recipe over many seeds."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, Checkout
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which the pipeline has run, made quick."""
+    checkout = Checkout(tmp_path_factory.mktemp("experiments") / "checkout")
+    checkout.replace("params.yaml", "  epochs: 1000", "  epochs: 10")
+    checkout.replace("params.yaml", "  members: 6", "  members: 2")
+    checkout.replace("params.yaml", "  repeats: 2", "  repeats: 1")
+    checkout.run("dvc", "repro")
+    checkout.commit("ran")
+    return checkout
+
+
+def test_one_value_and_what_it_changed(done: Checkout) -> None:
+    done.run("dvc", "exp", "run", "--name", "deeper", "-S", "model.layers=4")
+    metrics = json.loads(done.run("dvc", "metrics", "diff", "--json"))
+    assert "forecasters.network.mse" in str(metrics) or "network" in str(metrics)
+    before = json.loads(done.run("git", "show", "HEAD:metrics/test.json"))["mse"]
+    after = json.loads(done.read("metrics/test.json"))["mse"]
+    shown = done.run("dvc", "metrics", "diff", "--md")
+    assert re.search(rf"test.json\s*\|\s*mse\s*\|\s*{before:.5}", shown)
+    assert before != after
+    parameters = done.run("dvc", "params", "diff", "--md")
+    assert re.search(r"model.layers\s*\|\s*3\s*\|\s*4", parameters)
+    done.run("dvc", "plots", "diff", "-o", "plots")
+    page = (done.path / "plots/index.html").read_text()
+    assert all(title in page for title in ("Loss", "Predicted against actual", "Residuals"))
+    done.run("git", "checkout", "--quiet", "--", ".")
+    done.run("dvc", "checkout", "--quiet", "--force")
+
+
+def test_a_grid_in_the_queue_worked_off_by_two_workers(done: Checkout) -> None:
+    done.run(
+        *("dvc", "exp", "run", "--queue"),
+        *("-S", "model.layers=1,2", "-S", "model.hidden=8,16"),
+    )
+    done.run("dvc", "queue", "start", "--jobs", "2")
+    deadline = time.monotonic() + 300
+    while (status := done.run("dvc", "queue", "status")).count("Success") < 4:
+        assert "Failed" not in status, status
+        assert time.monotonic() < deadline, status
+        time.sleep(2)
+    shown = json.loads(done.run("dvc", "exp", "show", "--json"))
+    tried = set()
+    for experiment in (e for base in shown for e in base.get("experiments") or []):
+        data = experiment["revs"][-1]["data"]
+        model = data["params"]["params.yaml"]["data"]["model"]
+        assert data["metrics"]["metrics/test.json"]["data"]["mse"] > 0
+        tried.add((model["layers"], model["hidden"]))
+    assert {(layers, hidden) for layers in (1, 2) for hidden in (8, 16)} <= tried
+
+
+def test_the_reference_recipe_over_twenty_seeds(tmp_path: Path, published: Path) -> None:
+    """Faithfulness: the figure that the notebook reports is one draw of this distribution."""
+    checkout = Checkout(tmp_path / "checkout")
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    recipe = re.search(r"^REFERENCE := (.*)$", makefile, re.MULTILINE).group(1).split()
+    parameters = yaml.safe_load(checkout.read("params.yaml"))
+    for setting in [word for word in recipe if word != "-S"]:
+        key, _, value = setting.partition("=")
+        group, name = key.split(".")
+        assert name in parameters[group]
+        parameters[group][name] = yaml.safe_load(value)
+    parameters["data"]["table"] = str(published)
+    (checkout.path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    for stage in ("prepare", "train", "evaluate"):
+        checkout.stage(stage)
+    members = json.loads(checkout.read("metrics/test.json"))["members"]
+    assert 0.22 <= members["mean"] <= 0.29
+    assert members["min"] <= 0.2261 <= members["max"]
