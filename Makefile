@@ -23,7 +23,7 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 	@$(ACTIVATE) && lint-imports --no-logo
 	@$(ACTIVATE) && pytest -m "not slow" -n auto --dist loadfile
 
-test-all: test  ## The same, and the slow tests
+test-all: setup  ## Set up, then run the tests that are slow or need more, after make test
 	@$(ACTIVATE) && pytest -m slow
 
 published: setup  ## Run the defaults on the published table; results to docs/
