@@ -60,13 +60,19 @@ def make_trivial(folder: Path) -> None:
     for name, stage in pipeline["stages"].items():
         written = [named(each) for kind in ("outs", "metrics") for each in stage.get(kind, [])]
         read = [named(each) for each in stage.get("deps", [])]
-        stages[name] = {"cmd": f"touch {' '.join(written)}", "deps": read, "outs": written}
+        stages[name] = {
+            "cmd": f"touch {' '.join(written)}",
+            "deps": read,
+            "params": stage.get("params", []),
+            "outs": written,
+        }
         made.update(written)
         needed.update(read)
     for path in made | needed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
     for path in needed - made:
         (folder / path).write_text(path)
+    (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
     make_repository(folder)
     call(folder, "dvc", "repro")
@@ -140,7 +146,8 @@ def section(results: dict[str, Any]) -> str:
         f"Medians of {results['repetitions']} interleaved repetitions, on the simulated table with "
         f"the default parameters; the pipeline has {results['stages']} stages. Cold: a fresh "
         "repository without data, results, lock file or cache, so that every stage runs. The trivial "
-        "pipeline has as many stages with the same files between them, and does nothing."
+        "pipeline has as many stages with the same files and parameters as dependencies, and does "
+        "nothing."
     )
 
 
