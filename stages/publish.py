@@ -205,7 +205,8 @@ def summary(results: dict[str, Any]) -> str:
             f"({figures['mse']:.4f}, which so many tries flatter) is a line to type:",
             "",
             "```sh",
-            "dvc exp run " + " ".join(f"-S {part.replace(' ', '=')}" for part in best.split(", ")),
+            f"dvc exp run -S data.table={PUBLISHED['data.table']} "
+            + " ".join(f"-S {part.replace(' ', '=')}" for part in best.split(", ")),
             "```",
             "",
         ]
