@@ -47,6 +47,7 @@ challengers: setup  ## Try other networks on the published table, a queue of the
 	@$(ACTIVATE) && $(CHALLENGER) -S train.weight_decay=0.001
 	@$(ACTIVATE) && $(CHALLENGER) -S model.members=12
 	@$(ACTIVATE) && $(CHALLENGER) -S train.every_semester=false
+	@$(ACTIVATE) && $(CHALLENGER) -S model.linear_start=0,1
 	@$(ACTIVATE) && $(CHALLENGER) -S model.linear_path=false -S model.category_slopes=0
 	@$(ACTIVATE) && dvc queue start --jobs 2 && dvc queue status
 	@echo "When all are done: python -m stages.publish --challengers"

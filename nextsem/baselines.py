@@ -72,6 +72,17 @@ def pooled_ridge(train: Students, students: Students) -> Numbers:
     return (inputs(students) - middle) @ slopes[int(np.argmin(errors))] + train.target.mean()
 
 
+def linear_risk(train: Students, students: Students, line: float, lower_is_better: bool) -> Numbers:
+    """Probability of a grade worse than the line, [students]: `linear` with normal errors."""
+    from scipy.special import ndtr  # here, because few stages need it
+
+    freedom = max(1, len(train) - train.grades.shape[1])
+    residuals = train.target - linear(train, train)
+    spread = max(np.sqrt(np.sum(residuals**2) / freedom), np.finfo(float).eps)
+    below = ndtr((line - linear(train, students)) / spread)
+    return 1 - below if lower_is_better else below
+
+
 PENALTIES = np.geomspace(0.5, 512, 21)
 BASELINES: dict[str, Callable[[Students, Students], Numbers]] = {
     "mean": mean,

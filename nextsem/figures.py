@@ -117,6 +117,92 @@ def comparison(errors: dict[str, float], against: dict[str, Difference], title: 
     return figure
 
 
+def reliability(bins: pd.DataFrame, line: str, metrics: dict[str, float], title: str) -> Figure:
+    """How often it came to be, where the risk was so and so high; on the diagonal it is right.
+
+    Parameters
+    ----------
+    bins : columns risk, happened and students, as `scores.reliability` gives them
+    line : what the risk is of, in words
+    metrics : Brier scores
+    """
+    figure = Figure(figsize=(6.2, 6.4), layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="#777777", lw=1, ls=":")
+    if bins.empty:
+        axes.text(0.5, 0.5, "no risk was given", ha="center", color="#777777")
+    else:
+        spread = np.sqrt(bins["risk"] * (1 - bins["risk"]) / bins["students"])
+        low, high = (bins["risk"] - 2 * spread).clip(0, 1), (bins["risk"] + 2 * spread).clip(0, 1)
+        axes.vlines(bins["risk"], low, high, color="#92c5de", lw=5, alpha=0.7)
+        axes.plot(bins["risk"], bins["happened"], "o-", color="#b2182b", ms=6, lw=1)
+        for risk, happened, students in bins.to_numpy():
+            axes.annotate(
+                f"{students:.0f}",
+                (risk, happened),
+                (6, -11),
+                textcoords="offset points",
+                fontsize=8,
+                color="#444444",
+            )
+        scored = (
+            f"Brier score {metrics['brier']:.4f}; linear regression {metrics['brier_linear']:.4f}; "
+            f"base rate {metrics['brier_base']:.4f}"
+        )
+        axes.set_xlabel(
+            f"Risk that was given: {scored}.\nNumbers: students. Blue: where the share is to be "
+            "expected (2 standard errors) if the risk is right.",
+            loc="left",
+            fontsize=9,
+        )
+    axes.set_ylabel("Share to whom it happened")
+    axes.set_aspect("equal")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(f"Risk of {line}, out of fold\n{title}", loc="left", fontsize=11)
+    return figure
+
+
+def groups(columns: dict[str, dict[str, dict[str, float]]], coverage: float, title: str) -> Figure:
+    """How good the forecasts are for each group of students, with 95 % intervals.
+
+    Parameters
+    ----------
+    columns : for each column, what `scores.by_group` gives
+    coverage : that ranges are to have
+    """
+    rows = [(name, group, each) for name, own in columns.items() for group, each in own.items()]
+    rows.reverse()  # The first one stands on top.
+    figure = Figure(figsize=(10.5, 1.9 + 0.36 * len(rows)), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    for axes, key, label in zip(
+        panels,
+        ("mse", "bias", "coverage"),
+        ("Mean squared error", "Bias (forecast less actual)", "Coverage of the ranges"),
+        strict=True,
+    ):
+        for place, (_, _, each) in enumerate(rows):
+            if each.get(key) is None or isnan(each[key]):
+                continue
+            axes.plot([each[f"{key}_low"], each[f"{key}_high"]], [place] * 2, color="#2166ac", lw=2)
+            axes.plot(each[key], place, "o", color="#2166ac", ms=6)
+        axes.set_xlabel(label, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", color="#dddddd")
+        axes.set_axisbelow(True)
+    panels[1].axvline(0, color="#777777", lw=1, ls=":")
+    panels[2].axvline(coverage, color="#777777", lw=1, ls=":")
+    names = [f"{name}: {group}  ({each['n']} students)" for name, group, each in rows]
+    panels[0].set_yticks(range(len(rows)), names)
+    panels[0].set_ylim(-0.6, max(len(rows), 1) - 0.4)
+    figure.suptitle(
+        f"For whom is it worse? Out of fold, with 95 % intervals\n{title}",
+        x=0.01,
+        ha="left",
+        fontsize=11,
+    )
+    return figure
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, the same bytes each time."""
     figure.savefig(

@@ -7,139 +7,34 @@ part of the training rows, to stop by.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from math import isnan
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nextsem import InputError
+from nextsem.attribution import shapley_values
+from nextsem.encoding import Encoding, Known
+from nextsem.intervals import Intervals, patterns
 from nextsem.network import Architecture
 from nextsem.params import Data, Model, Train
-from nextsem.students import Numbers, Rows, Students, categories, one_hot
-from nextsem.training import Fitted, Job, Lessons, Progress, Recipe, fit, forecast
+from nextsem.resemblance import Profile
+from nextsem.students import Mask, Numbers, Rows, Students
+from nextsem.training import Fitted, Job, Progress, Recipe, fit, forecast
 
-FORMAT = "nextsem forecaster 1"
+FORMAT = "nextsem forecaster 2"
 
-
-@dataclass(frozen=True)
-class Encoding:
-    """How students become a network's inputs and targets.
-
-    Attributes
-    ----------
-    center, spread : [semesters], grade points
-        Each semester's mean and standard deviation, or 0 and 1.
-    numeric_center, numeric_spread : [numeric columns]
-    categories : known categories of each static column
-    gaps : whether inputs tell a missing semester from an average one
-    layout : "semesters" or "flat"
-    linear_path, category_slopes : what else enters; see `inputs`
-    every_semester : whether each step's target is the semester after it, or only the last one's
-    last_semester_weight : how much the last one counts against another
-    """
-
-    center: list[float]
-    spread: list[float]
-    numeric_center: list[float]
-    numeric_spread: list[float]
-    categories: list[list[str]]
-    gaps: bool
-    layout: str
-    linear_path: bool
-    category_slopes: float
-    every_semester: bool
-    last_semester_weight: float
-
-    @classmethod
-    def of(cls, students: Students, model: Model, train: Train) -> Self:
-        """The encoding that these training rows ask for."""
-        semesters = students.grades.shape[1]
-        center, spread = np.zeros(semesters), np.ones(semesters)
-        if train.standardize:
-            center, spread = _scale(students.grades)
-        numeric_center, numeric_spread = _scale(students.numeric)
-        gaps = np.isnan(students.grades).any() or np.isnan(students.numeric).any()
-        return cls(
-            [float(number) for number in center],
-            [float(number) for number in spread],
-            [float(number) for number in numeric_center],
-            [float(number) for number in numeric_spread],
-            [categories(column) for column in students.static.T],
-            bool(gaps),
-            model.layout,
-            model.linear_path,
-            model.category_slopes,
-            train.every_semester,
-            train.last_semester_weight,
-        )
-
-    def inputs(self, students: Students) -> torch.Tensor:
-        """[students, steps, features]: what enters the network, then what takes the direct path.
-
-        At each step that is a semester's grade, then what is always known. With layout `flat` there
-        is one step, and all grades but the last enter in it.
-        """
-        grades = (students.grades[:, :-1] - self.center[:-1]) / np.array(self.spread[:-1])
-        grades = grades[:, None] if self.layout == "flat" else grades[..., None]
-        numeric = (students.numeric - self.numeric_center) / np.array(self.numeric_spread)
-        static = [one_hot(students.static[:, n], known) for n, known in enumerate(self.categories)]
-        categories = np.concatenate([np.empty((len(students), 0)), *static], axis=1)
-
-        def at_every_step(values: Numbers) -> Numbers:
-            return np.broadcast_to(values[:, None], (*grades.shape[:2], values.shape[1]))
-
-        entering = [self._flagged(grades), at_every_step(categories)]
-        if self.category_slopes:
-            known = np.nan_to_num(grades)
-            slopes = self.category_slopes * categories[:, None, :, None] * known[:, :, None, :]
-            entering.append(slopes.reshape(*grades.shape[:2], -1))
-        entering.append(at_every_step(self._flagged(numeric)))
-        if self.linear_path:
-            entering += [np.nan_to_num(grades), _mean_so_far(grades)]
-            entering += [at_every_step(categories), at_every_step(np.nan_to_num(numeric))]
-        return torch.tensor(np.concatenate(entering, axis=2), dtype=torch.float32)
-
-    @property
-    def direct(self) -> int:
-        """How many of the inputs' features, the last ones, take the direct path."""
-        if not self.linear_path:
-            return 0
-        grades = len(self.center) - 1 if self.layout == "flat" else 1
-        return grades + 1 + sum(map(len, self.categories)) + len(self.numeric_center)
-
-    def lessons(self, students: Students) -> Lessons:
-        """Inputs, and the grade that follows each step, where it is known."""
-        grades = (students.grades - self.center) / np.array(self.spread)
-        targets = grades[:, -1:] if self.layout == "flat" else grades[:, 1:]
-        weights = np.isfinite(targets).astype(float)
-        if not self.every_semester:
-            weights[:, :-1] = 0
-        weights[:, -1] *= self.last_semester_weight
-        return Lessons(
-            self.inputs(students),
-            torch.tensor(np.nan_to_num(targets), dtype=torch.float32),
-            torch.tensor(weights, dtype=torch.float32),
-        )
-
-    def grade(self, outputs: torch.Tensor) -> Numbers:
-        """Grade points of the last step's output of [networks, students, steps]."""
-        last = outputs[..., -1].cpu().numpy().astype(float)
-        return last * self.spread[-1] + self.center[-1]
-
-    def unseen(self, students: Students) -> int:
-        """How many students have a category that no training row had."""
-        known = [np.isin(students.static[:, n], k) for n, k in enumerate(self.categories)]
-        return int((~np.all(known, axis=0)).sum()) if known else 0
-
-    def _flagged(self, values: Numbers) -> Numbers:
-        """Values, 0 where missing, and with `gaps` a column for each that says if it is known."""
-        known = np.isfinite(values)
-        values = np.where(known, values, 0.0)
-        return np.concatenate([values, known.astype(float)], axis=-1) if self.gaps else values
+# So many students at a time are forecast or explained: the memory needed does not grow with the table.
+_FORECAST, _EXPLAINED = 65_536, 256
+# So many held-out students tell how much wider errors are where semesters are missing.
+_TRIED_WITH_GAPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -148,19 +43,19 @@ class Forecaster:
 
     Attributes
     ----------
-    semesters, static, numeric : names of the columns that it was trained on
-    grade_range : the lowest and the highest forecast, grade points
+    data : the columns that it was trained on, and how to read a table of them
     trained_on : how many rows it was trained on
+    profile : what those rows were like
+    intervals : how far off its forecasts may be; None if no row was held out of training to tell
     """
 
-    semesters: list[str]
-    static: list[str]
-    numeric: list[str]
-    grade_range: list[float]
+    data: Data
     trained_on: int
+    profile: Profile
     encoding: Encoding
     architecture: Architecture
     weights: torch.Tensor = field(repr=False)
+    intervals: Intervals | None
 
     @classmethod
     def fit(
@@ -176,23 +71,91 @@ class Forecaster:
 
     def predict(self, students: Students) -> Numbers:
         """Forecast grades of the last semester, [students], grade points within the range."""
-        low, high = self.grade_range
-        return self.predict_members(students).mean(axis=0).clip(low, high)
+        return self.together(self.predict_members(students))
 
     def predict_members(self, students: Students) -> Numbers:
         """What each network by itself forecasts, [members, students], grade points."""
-        outputs = forecast(self.architecture, self.weights, self.encoding.inputs(students))
-        return self.encoding.grade(outputs)
+        return self._outputs(self.encoding.known(students))
+
+    def together(self, members: Numbers) -> Numbers:
+        """The forecast that members' forecasts [members, students] make, [students]."""
+        return members.mean(axis=0).clip(*self.data.grade_range)
+
+    def spread(self, students: Students) -> Numbers:
+        """How large an error is usual, [students], grade points; NaN without `intervals`."""
+        if self.intervals is None:
+            return np.full(len(students), np.nan)
+        categories = np.full(len(students), "", dtype=str)
+        if self.intervals.by is not None:
+            categories = students.static[:, self.data.static.index(self.intervals.by)]
+        return self.intervals.spread_of(categories, np.isfinite(students.grades[:, :-1]))
+
+    def ranges(self, students: Students, forecasts: Numbers, coverage: float) -> Numbers:
+        """The lowest and the highest grade to be expected, [students, 2]; NaN without `intervals`."""
+        if self.intervals is None:
+            return np.full((len(students), 2), np.nan)
+        spread = self.spread(students)
+        return self.intervals.ranges(forecasts, spread, coverage, self.data.grade_range)
+
+    def risk(self, students: Students, forecasts: Numbers, line: float) -> Numbers:
+        """How likely a grade is to be worse than the line, [students]; NaN without either."""
+        if self.intervals is None or isnan(line):
+            return np.full(len(students), np.nan)
+        spread = self.spread(students)
+        return self.intervals.risk(forecasts, spread, line, self.data.lower_is_better)
+
+    def explain(self, students: Students) -> tuple[Numbers, Numbers]:
+        """What moved each forecast from the average student's.
+
+        Returns
+        -------
+        average : [students], the forecast if everything known were as it is on average
+        contributions : [students, semesters before the last + static + numeric columns], grade
+            points; with the average they add up to the forecast. What is missing contributes 0.
+        """
+        known = self.encoding.known(students)
+        inputs = len(self.encoding.average) + len(self.data.static) + len(self.data.numeric)
+        averages, contributions = [], []
+        for start in range(0, len(known), _EXPLAINED):
+            part = known[start : start + _EXPLAINED]
+
+            def value(subsets: Mask, part: Known = part) -> Numbers:
+                repeated = self.encoding.of_average(
+                    Known(
+                        np.repeat(part.grades, len(subsets), axis=0),
+                        np.repeat(part.categories, len(subsets), axis=0),
+                        np.repeat(part.numeric, len(subsets), axis=0),
+                    ),
+                    ~np.tile(subsets, (len(part), 1)),
+                )
+                return self.together(self._outputs(repeated)).reshape(len(part), -1)
+
+            averages.append(value(np.zeros((1, inputs), dtype=bool))[:, 0])
+            contributions.append(shapley_values(value, inputs))
+        return (
+            np.concatenate([np.empty(0), *averages]),
+            np.concatenate([np.empty((0, inputs)), *contributions]),
+        )
+
+    def _outputs(self, known: Known) -> Numbers:
+        """Forecasts of each network, [members, students]."""
+        result = np.empty((len(self.weights), len(known)))
+        for start in range(0, len(known), _FORECAST):
+            inputs = self.encoding.inputs(known[start : start + _FORECAST])
+            outputs = forecast(self.architecture, self.weights, inputs)
+            result[:, start : start + _FORECAST] = self.encoding.grade(outputs)
+        return result
 
     def save(self, path: Path) -> None:
         """Write to one file in the safetensors format: numbers and text, no code."""
         described = {
-            each.name: getattr(self, each.name) for each in fields(self) if each.name != "weights"
-        }
-        described |= {
             "format": FORMAT,
+            "data": self.data.model_dump(),
+            "trained_on": self.trained_on,
+            "profile": asdict(self.profile),
             "encoding": asdict(self.encoding),
             "architecture": asdict(self.architecture),
+            "intervals": asdict(self.intervals) if self.intervals else None,
         }
         save_file({"weights": self.weights.cpu()}, path, {"nextsem": json.dumps(described)})
 
@@ -211,11 +174,10 @@ class Forecaster:
                 weights = file.get_tensor("weights")
             if described.pop("format") != FORMAT:
                 raise KeyError("format")
-            described["encoding"] = Encoding(**described["encoding"])
-            described["architecture"] = Architecture(**described["architecture"])
-            if weights.dim() != 2 or weights.shape[1] != described["architecture"].size:
+            read = _Described.model_validate(described)
+            if weights.dim() != 2 or weights.shape[1] != read.architecture.size:
                 raise ValueError("its weights do not fit its architecture")
-            return cls(**described, weights=weights)
+            return cls(**vars(read), weights=weights)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; `dvc repro train` makes it") from None
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
@@ -223,6 +185,17 @@ class Forecaster:
             raise InputError(
                 f"{path}: is no forecaster of this version ({reason}); `dvc repro train` makes one"
             ) from None
+
+
+class _Described(BaseModel):
+    """What a saved forecaster says of itself, besides its weights."""
+
+    data: Data
+    trained_on: int
+    profile: Profile
+    encoding: Encoding
+    architecture: Architecture
+    intervals: Intervals | None
 
 
 def fit_many(
@@ -260,10 +233,18 @@ def fit_many(
         )
         alike = jobs.setdefault(architecture, [])
         places.append((architecture, slice(len(alike), len(alike) + model.members)))
-        alike += [
-            Job(lessons, torch.from_numpy(learn_from), torch.from_numpy(stop_by), member, room)
-            for learn_from, stop_by, member, room in _members(len(students), seed, model, train)
-        ]
+        for learn_from, stop_by, member, room in _members(len(students), seed, model, train):
+            start = encoding.linear_start(lessons, learn_from, model.linear_start)
+            alike.append(
+                Job(
+                    lessons,
+                    torch.from_numpy(learn_from),
+                    torch.from_numpy(stop_by),
+                    member,
+                    room,
+                    start,
+                )
+            )
     fitted = {alike: fit(alike, recipe, jobs[alike], device, on_epoch) for alike in jobs}
     result = []
     for encoding, students, seed, (architecture, place) in zip(
@@ -271,48 +252,79 @@ def fit_many(
     ):
         own = Fitted(*(getattr(fitted[architecture], each.name)[place] for each in fields(Fitted)))
         forecaster = Forecaster(
-            data.semesters,
-            data.static,
-            data.numeric,
-            data.grade_range,
+            data,
             len(students),
+            Profile.of(students, data.semesters, data.static, data.numeric),
             encoding,
             architecture,
             own.weights,
+            None,
         )
-        result.append(
-            Training(forecaster, own, _held_out(forecaster, students, seed, model, train))
-        )
+        held = np.zeros((model.members, len(students)), dtype=bool)
+        for number, (_, stop_by, *_) in enumerate(_members(len(students), seed, model, train)):
+            held[number, stop_by] = True
+        result.append(Training(forecaster, own, students, held))
     return result
 
 
 @dataclass(frozen=True)
 class Training:
-    """What training gives: a forecaster, how its networks were fitted, and a trial of them.
+    """What training gives: a forecaster, how its networks were fitted, and who tells how good it is.
 
-    ``held_out`` [students] are forecasts of the training students, grade points, each by those
-    networks that did not learn from that student; NaN for those whom all learnt from.
+    ``held`` [members, students] tells which networks did not learn from which training students.
     """
 
     forecaster: Forecaster
     fitted: Fitted
-    held_out: Numbers
+    students: Students
+    held: Mask
 
+    @cached_property
+    def held_out(self) -> Numbers:
+        """Forecasts of the training students, [students], grade points, each by those networks that
+        did not learn from that student; NaN for those whom all learnt from."""
+        return self._trial(self.students, self.held)
 
-def _held_out(
-    forecaster: Forecaster, students: Students, seed: int, model: Model, train: Train
-) -> Numbers:
-    members = _members(len(students), seed, model, train)
-    held = np.zeros((len(members), len(students)), dtype=bool)
-    for number, (_, stop_by, *_) in enumerate(members):
-        held[number, stop_by] = True
-    if not held.any():
-        return np.full(len(students), np.nan)
-    total = np.where(held, forecaster.predict_members(students), 0).sum(axis=0)
-    count = held.sum(axis=0)
-    low, high = forecaster.grade_range
-    mean = np.divide(total, count, out=np.full(len(students), np.nan), where=count > 0)
-    return mean.clip(low, high)
+    @property
+    def tried(self) -> Mask:
+        """Students who have a held-out forecast and every semester, [students]."""
+        return self.held.any(axis=0) & self.students.complete
+
+    def calibrated(self, by: str | None, gaps: bool = False) -> Forecaster:
+        """The forecaster, with intervals from its held-out forecasts.
+
+        Parameters
+        ----------
+        by : the static column whose categories get intervals of their own, or None
+        gaps : whether it is to know how much wider they are for students with semesters missing
+        """
+        tried = np.flatnonzero(self.tried)
+        if not len(tried):
+            return self.forecaster
+        categories = np.full(len(tried), "", dtype=str)
+        if by is not None:
+            categories = self.students.static[tried, self.forecaster.data.static.index(by)]
+        residuals = self.students.target[tried] - self.held_out[tried]
+        intervals = Intervals.of(residuals, by, categories)
+        if gaps:
+            rows = tried[:_TRIED_WITH_GAPS]
+            students, held = self.students[rows], self.held[:, rows]
+            usual = np.sqrt(np.mean((students.target - self.held_out[rows]) ** 2)) or 1.0
+            for known in patterns(len(self.forecaster.encoding.average)):
+                less = self._trial(students.knowing(np.append(known, True)), held)
+                wider = np.sqrt(np.mean((students.target - less) ** 2)) / usual
+                pattern = "".join("1" if each else "0" for each in known)
+                intervals.gaps[pattern] = max(1.0, float(wider))
+        return replace(self.forecaster, intervals=intervals)
+
+    def _trial(self, students: Students, held: Mask) -> Numbers:
+        """Mean forecast of the networks that held each student out, [students]."""
+        count = held.sum(axis=0)
+        if not count.any():
+            return np.full(len(students), np.nan)
+        total = np.where(held, self.forecaster.predict_members(students), 0).sum(axis=0)
+        mean = np.divide(total, count, out=np.full(len(students), np.nan), where=count > 0)
+        return mean.clip(*self.forecaster.data.grade_range)
 
 
 def _members(
@@ -336,22 +348,6 @@ def _members(
         state = np.random.SeedSequence([seed, 1, member]).generate_state(1, np.uint64)[0]
         members.append((learn_from, stop_by, int(state >> np.uint64(1)), room))
     return members
-
-
-def _mean_so_far(grades: Numbers) -> Numbers:
-    """Of [students, steps, grades] the mean of the grades known at each step or before, 0 if none."""
-    known = np.isfinite(grades).sum(axis=2).cumsum(axis=1)
-    total = np.nan_to_num(grades).sum(axis=2).cumsum(axis=1)
-    return (total / np.maximum(known, 1))[..., None]
-
-
-def _scale(values: Numbers) -> tuple[Numbers, Numbers]:
-    """Mean and standard deviation of each column; a column without spread is left as wide as it is."""
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    center = np.where(known, values, 0).sum(axis=0) / count
-    spread = np.sqrt((np.where(known, values - center, 0) ** 2).sum(axis=0) / count)
-    return center, np.where(spread > 0, spread, 1.0)
 
 
 def _device(name: str) -> torch.device:

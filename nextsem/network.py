@@ -25,7 +25,7 @@ from torch import Tensor
 _GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 # Adam moves every weight equally far; the direct path's few have further to go than the layers' many.
-_DIRECT_SCALE = 5.0
+DIRECT_SCALE = 5.0
 
 # SplitMix64's constants, as signed integers.
 _STEP = -7046029254386353131
@@ -168,7 +168,7 @@ class Networks:
         output = _rows(self._output)
         torch.baddbmm(self._views["output_bias"], _rows(leaving), self._views["output"], out=output)
         if self._architecture.direct:
-            output.baddbmm_(_rows(self._direct), self._views["direct"], alpha=_DIRECT_SCALE)
+            output.baddbmm_(_rows(self._direct), self._views["direct"], alpha=DIRECT_SCALE)
         if self._architecture.output == "relu":
             output.relu_()
         return self._output[..., 0]
@@ -185,7 +185,7 @@ class Networks:
         torch.sum(by_output, dim=1, keepdim=True, out=self._into["output_bias"])
         if self._architecture.direct:
             into = self._into["direct"]
-            torch.bmm(_rows(self._direct).mT, by_output, out=into).mul_(_DIRECT_SCALE)
+            torch.bmm(_rows(self._direct).mT, by_output, out=into).mul_(DIRECT_SCALE)
         torch.mul(by_output, self._views["output"].mT, out=above)
         for number in reversed(range(len(self._layers))):
             layer, into_layer = self._layers[number], self._into_layers[number]

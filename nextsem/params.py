@@ -6,8 +6,9 @@ of a wrong type or impossible is refused in one line.
 
 import re
 from collections.abc import Hashable
+from math import nan
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import (
@@ -34,6 +35,7 @@ def _as_name(value: Any) -> Any:
     return " ".join(str(value).split()) if type(value) in (int, str) else value
 
 
+Text = Annotated[str, BeforeValidator(_as_text)]
 Column = Annotated[str, BeforeValidator(_as_name), Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[int, Field(ge=1)]
@@ -52,13 +54,17 @@ class Data(_Group):
     semesters: list[Column] = Field(min_length=2)
     static: list[Column]
     numeric: list[Column]
+    groups: list[Column]
+    spellings: dict[Column, dict[Text, Text]]
+    incomplete: Literal["drop", "keep"]
     id: list[Column]
     grade_range: list[float] = Field(min_length=2, max_length=2)
-    missing: list[Annotated[str, BeforeValidator(_as_text)]]
+    lower_is_better: bool
+    missing: list[Text]
     separator: Literal["auto", ",", ";", "\t", "|"]
     decimal: Literal["auto", ".", ","]
     encoding: str
-    sheet: Annotated[str, BeforeValidator(_as_text)]
+    sheet: Text
     header_row: Positive
 
     @model_validator(mode="after")
@@ -66,12 +72,12 @@ class Data(_Group):
         low, high = self.grade_range
         if low >= high:
             raise ValueError(f"data.grade_range is [{low:g}, {high:g}]; allowed: a lower end first")
-        named = [*self.semesters, *self.static, *self.numeric]
+        named = [*self.semesters, *self.static, *self.numeric, *self.groups]
         for column in named:
             if named.count(column) > 1:
                 raise ValueError(
-                    f"data names column {column!r} twice; allowed: once among semesters, static "
-                    "and numeric"
+                    f"data names column {column!r} twice; allowed: once among semesters, static, "
+                    "numeric and groups"
                 )
         for column in self.id:
             if column in [*self.semesters, *self.numeric] or self.id.count(column) > 1:
@@ -113,6 +119,7 @@ class Model(_Group):
     layout: Literal["semesters", "flat"]
     output: Literal["linear", "relu"]
     linear_path: bool
+    linear_start: float = Field(ge=0, le=1)
     category_slopes: float = Field(ge=0, le=10)
     members: int = Field(ge=1, le=10_000)
 
@@ -144,6 +151,19 @@ class Crossvalidate(_Group):
     reference: bool
 
 
+class Intervals(_Group):
+    """The range that is given with each forecast."""
+
+    coverage: float = Field(gt=0, lt=1)
+    by: Column | None
+
+
+class Evaluate(_Group):
+    """What a forecast is held against."""
+
+    at_risk_below: float
+
+
 class Params(_Group):
     """All groups of `params.yaml`."""
 
@@ -153,6 +173,21 @@ class Params(_Group):
     model: Model
     train: Train
     crossvalidate: Crossvalidate
+    intervals: Intervals
+    evaluate: Evaluate
+
+    @property
+    def line(self) -> float:
+        """`evaluate.at_risk_below`, or NaN where no grade can be on the other side of it."""
+        low, high = self.data.grade_range
+        line = self.evaluate.at_risk_below
+        return line if low < line < high else nan
+
+    @property
+    def ranges_by(self) -> str | None:
+        """`intervals.by`, if it is a static column."""
+        by = self.intervals.by
+        return by if by in self.data.static else None
 
 
 def load(path: Path = FILE) -> Params:
@@ -170,21 +205,46 @@ def load(path: Path = FILE) -> Params:
         raise InputError(f"{path}: no such file; run from the root of the repository") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    content = parse(text, str(path))
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no parameters; allowed: groups such as data and model")
+    return check(Params, content, str(path))
+
+
+def parse(text: str, source: str) -> Any:
+    """What a text in YAML says; `source` is where it stands.
+
+    Raises
+    ------
+    InputError
+        It is no YAML.
+    """
     try:
-        content = yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
+        return yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
     except yaml.YAMLError as error:
         where = getattr(error, "problem_mark", None)
         row = f", row {where.line + 1}" if where else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}{row}: not YAML: {_one_line(problem)}") from None
+        raise InputError(f"{source}{row}: not YAML: {_one_line(problem)}") from None
     except Exception as error:  # a value such as `!!bool abc` makes PyYAML raise anything
-        raise InputError(f"{path}: not YAML that can be read: {_one_line(error)}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: holds no parameters; allowed: groups such as data and model")
+        raise InputError(f"{source}: not YAML that can be read: {_one_line(error)}") from None
+
+
+Group = TypeVar("Group", bound=BaseModel)
+
+
+def check(group: type[Group], content: dict[str, Any], source: str) -> Group:
+    """Parameters or a group of them, checked; `source` is where they stand.
+
+    Raises
+    ------
+    InputError
+        A key is unknown or missing, or a value is of a wrong type or impossible.
+    """
     try:
-        return Params.model_validate(content)
+        return group.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_one_line(_explain(error))}") from None
+        raise InputError(f"{source}: {_one_line(_explain(error, group))}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -209,7 +269,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, group: type[BaseModel]) -> str:
     """The first thing that is wrong, and how many more there are."""
     # A misspelt key is unknown and missing: unknown says more.
     first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
@@ -218,7 +278,7 @@ def _explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Input should ")
     match first["type"]:
         case "extra_forbidden":
-            text = f"{key} is no parameter; allowed: {', '.join(_keys(first['loc'][:-1]))}"
+            text = f"{key} is no parameter; allowed: {', '.join(_keys(group, first['loc'][:-1]))}"
         case "missing":
             text = f"{key} is missing; every parameter must be there"
         case "value_error":
@@ -228,7 +288,7 @@ def _explain(error: ValidationError) -> str:
         case "string_too_short" | "too_short" | "too_long":
             text = f"{key} is {found}; {message}"
         case "model_type":
-            text = f"{key} is {found}; allowed: a group of {', '.join(_keys(first['loc']))}"
+            text = f"{key} is {found}; allowed: a group of {', '.join(_keys(group, first['loc']))}"
         case "string_pattern_mismatch" if key == "train.device":
             text = f"{key} is {found}; allowed: auto, cpu, cuda or cuda:1 and so on"
         case _:
@@ -236,10 +296,10 @@ def _explain(error: ValidationError) -> str:
     return text + (f" (and {len(others)} more)" if others else "")
 
 
-def _keys(group: tuple[int | str, ...]) -> list[str]:
-    """The keys of a group, or with () the groups."""
-    model: Any = Params
-    for name in group:
+def _keys(of: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The keys of a group within a group, or with () of itself."""
+    model: Any = of
+    for name in path:
         model = model.model_fields[name].annotation
     return list(model.model_fields)
 

@@ -1,11 +1,14 @@
 """Errors of forecasts, how sure they are, and which of two forecasters is better."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextsem.students import Numbers, Rows
+from nextsem.students import Numbers, Rows, Texts, largest
+
+SHOWN = 10  # categories of a column: the largest
 
 
 def mse(actual: Numbers, forecast: Numbers) -> float:
@@ -26,6 +29,69 @@ def scores(actual: Numbers, forecast: Numbers) -> dict[str, float]:
     }
 
 
+def coverage(actual: Numbers, ranges: Numbers, categories: Texts | None = None) -> dict[str, Any]:
+    """How good ranges are.
+
+    Parameters
+    ----------
+    actual, ranges : [forecasts] and [forecasts, 2], grade points
+    categories : [forecasts], optional
+
+    Returns
+    -------
+    `coverage`, the share of actual grades within their ranges, and the mean `width` of these, grade
+    points; with categories, `by` holds both and
+    the count `n` for each of the largest. NaN where no range was given.
+    """
+    within = (actual >= ranges[:, 0]) & (actual <= ranges[:, 1])
+    given = np.isfinite(ranges).all(axis=1)
+    if not given.all():
+        return {"coverage": float("nan"), "width": float("nan")}
+    result: dict[str, Any] = {
+        "coverage": float(within.mean()),
+        "width": float(np.ptp(ranges, axis=1).mean()),
+    }
+    if categories is not None:
+        result["by"] = {
+            category: coverage(actual[categories == category], ranges[categories == category])
+            | {"n": int((categories == category).sum())}
+            for category in largest(categories, SHOWN)
+        }
+    return result
+
+
+def worse(grades: Numbers, line: float, lower_is_better: bool) -> Numbers:
+    """1 for a grade worse than the line, 0 for others, [students]; NaN without a line."""
+    if np.isnan(line):
+        return np.full(len(grades), np.nan)
+    return (grades > line if lower_is_better else grades < line).astype(float)
+
+
+def brier(happened: Numbers, risk: Numbers) -> float:
+    """Mean squared error of a probability [students] (Brier, Monthly Weather Review 78, 1950)."""
+    return float(np.mean((happened - risk) ** 2))
+
+
+RISKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # finer where most students are
+
+
+def reliability(happened: Numbers, risk: Numbers) -> dict[str, Numbers]:
+    """How often it happened, [bins], for probabilities within each part of 0 to 1 that has any.
+
+    `risk` is the mean probability, `happened` the share, `students` how many.
+    """
+    places = np.clip(np.searchsorted(RISKS, risk, side="right") - 1, 0, len(RISKS) - 2)
+    places = places[np.isfinite(risk)]
+    happened, risk = happened[np.isfinite(risk)], risk[np.isfinite(risk)]
+    counts = np.bincount(places, minlength=len(RISKS) - 1)
+    some = counts > 0
+    return {
+        "risk": np.bincount(places, risk, len(RISKS) - 1)[some] / counts[some],
+        "happened": np.bincount(places, happened, len(RISKS) - 1)[some] / counts[some],
+        "students": counts[some].astype(float),
+    }
+
+
 def correlation_ratio(categories: NDArray[np.str_], values: Numbers) -> float:
     """Eta: how much of the spread of values lies between categories, from 0 (none) to 1 (all).
 
@@ -40,6 +106,52 @@ def correlation_ratio(categories: NDArray[np.str_], values: Numbers) -> float:
     sizes = np.bincount(places)
     means = np.bincount(places, values) / sizes
     return float(np.sqrt(np.sum(sizes * (means - values.mean()) ** 2) / total))
+
+
+def by_group(
+    groups: Texts, squared: Numbers, error: Numbers, within: Numbers, level: float = 0.95
+) -> dict[str, dict[str, float]]:
+    """How good forecasts are for each of the largest groups of students.
+
+    Parameters
+    ----------
+    groups, squared, error, within : [students], the group, squared error, error (forecast less
+        actual, grade points), and whether the range held the grade (or how often it did)
+    level : of the intervals
+
+    Returns
+    -------
+    For each group the number of students `n`, and `mse`, `bias` and `coverage`, each with the ends
+    of an interval (`mse_low`, ...): Student's for the means, Wilson's for the share (Journal of the
+    American Statistical Association 22, 1927). For a group of fewer than `LEAST` students only `n`.
+    """
+    from scipy.special import ndtri, stdtrit  # here, because few stages need it
+
+    result: dict[str, dict[str, float]] = {}
+    for group in largest(groups, SHOWN):
+        rows = groups == group
+        count = int(rows.sum())
+        result[group] = {"n": count}
+        if count < LEAST:
+            continue
+        for name, values in (("mse", squared[rows]), ("bias", error[rows])):
+            mean = values.mean()
+            reach = stdtrit(count - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(count)
+            low = max(mean - reach, 0.0) if name == "mse" else mean - reach
+            result[group] |= {name: mean, f"{name}_low": low, f"{name}_high": mean + reach}
+        share, z = within[rows].mean(), ndtri((1 + level) / 2)
+        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+        reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+        reach /= 1 + z**2 / count
+        result[group] |= {
+            "coverage": share,
+            "coverage_low": middle - reach,
+            "coverage_high": middle + reach,
+        }
+    return result
+
+
+LEAST = 5  # students: of fewer, figures say nothing of the group and too much of each
 
 
 def repeated_folds(students: int, folds: int, repeats: int, seed: int) -> list[tuple[Rows, Rows]]:

@@ -7,8 +7,10 @@ counts it (the column names are row 1), and the column.
 import codecs
 import csv
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -28,20 +30,27 @@ _SEPARATORS = (",", ";", "\t", "|")
 # Reading ----------------------------------------------------------------------
 
 
-def read(path: Path, data: Data, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read(
+    path: Path,
+    data: Data,
+    columns: Sequence[str] | None = None,
+    optional: Sequence[str] = (),
+) -> pd.DataFrame:
     """Read a table as it stands, .csv or .xlsx.
 
     Parameters
     ----------
     columns : names, optional
-        Those to read; all of them must be there. None reads every column.
+        Those to read. None reads every column.
+    optional : names
+        Those of `columns` that may be missing, and are left out then; all others must be there.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by the row as a spreadsheet counts it. The static and id columns are text, the
-        semesters and numeric columns numbers; others are as they were found. Empty rows at the end
-        and columns without a name are left out.
+        Indexed by the row as a spreadsheet counts it. The static, group and id columns are text,
+        spelt as `data.spellings` says; the semesters and numeric columns are numbers; others are as
+        they were found. Empty rows at the end and columns without a name are left out.
 
     Raises
     ------
@@ -54,9 +63,9 @@ def read(path: Path, data: Data, columns: Sequence[str] | None = None) -> pd.Dat
     if not path.is_file():
         raise InputError(f"{path}: no such file (data.table)")
     if path.suffix.lower() == ".csv":
-        frame = _read_csv(path, data, columns)
+        frame = _read_csv(path, data, columns, optional)
     elif path.suffix.lower() == ".xlsx":
-        frame = _read_excel(path, data, columns)
+        frame = _read_excel(path, data, columns, optional)
     else:
         raise InputError(f"{path}: cannot be read as a table; allowed: a .csv or an .xlsx file")
     frame = frame[: int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1].copy()
@@ -64,8 +73,8 @@ def read(path: Path, data: Data, columns: Sequence[str] | None = None) -> pd.Dat
         raise InputError(f"{path}: has no row that is filled in below the column names")
     for column in frame.columns.intersection([*data.semesters, *data.numeric]):
         frame[column] = _numbers(path, frame[column], data)
-    for column in frame.columns.intersection([*data.static, *data.id]):
-        frame[column] = _names(frame[column])
+    for column in frame.columns.intersection([*data.static, *data.groups, *data.id]):
+        frame[column] = _names(frame[column], data.spellings.get(column, {}))
     low, high = data.grade_range
     for column in frame.columns.intersection(data.semesters):
         outside = frame[column][(frame[column] < low) | (frame[column] > high)]
@@ -77,14 +86,18 @@ def read(path: Path, data: Data, columns: Sequence[str] | None = None) -> pd.Dat
     return frame
 
 
-def read_students(path: Path, data: Data) -> tuple[pd.DataFrame, int]:
+def read_students(path: Path, data: Data, to_come: bool = False) -> tuple[pd.DataFrame, int]:
     """Read a table of students: the columns that `data` names, checked.
+
+    Parameters
+    ----------
+    to_come : whether the last semesters may have no column yet, and groups and ids none at all
 
     Returns
     -------
     students : pandas.DataFrame
-        Columns `student`, then the static, numeric and semester columns under their own names;
-        grades are in grade points, NaN where missing.
+        Columns `student`, then the static, group, numeric and semester columns under their own
+        names; grades are in grade points, NaN where missing.
     blank : int
         How many rows were left out because every one of these columns was empty.
 
@@ -93,10 +106,14 @@ def read_students(path: Path, data: Data) -> tuple[pd.DataFrame, int]:
     InputError
         Besides what `read` refuses: two rows of one student.
     """
-    shown = [*data.static, *data.numeric, *data.semesters]
+    shown = [*data.static, *data.groups, *data.numeric, *data.semesters]
     if STUDENT in shown:
         raise InputError(f"{path}: column '{STUDENT}' is made by us; rename it in the table")
-    frame = read(path, data, list(dict.fromkeys([*data.id, *shown])))
+    optional = [*data.semesters[1:], *data.groups] if to_come else []
+    columns = list(dict.fromkeys([*data.id, *shown]))
+    frame = read(path, data, columns, optional)
+    if to_come:
+        frame = _with_those_to_come(path, frame, data, columns)
     numbers, texts = [*data.numeric, *data.semesters], [*data.id, *data.static]
     blank = frame[numbers].isna().all(axis=1)
     blank[blank] = (frame.loc[blank, texts] == "").all(axis=1)
@@ -106,6 +123,24 @@ def read_students(path: Path, data: Data) -> tuple[pd.DataFrame, int]:
     students = frame[shown].copy()
     students.insert(0, STUDENT, _student_names(path, frame, data))
     return students, int(blank.sum())
+
+
+def _with_those_to_come(
+    path: Path, frame: pd.DataFrame, data: Data, columns: list[str]
+) -> pd.DataFrame:
+    """Columns for the semesters to come and for groups that a table does not have, all empty."""
+    there = [semester in frame for semester in data.semesters]
+    known = len(there) - there[::-1].index(True)
+    if not all(there[:known]):
+        first = data.semesters[there.index(False)]
+        raise InputError(
+            f"{path}: no column {first!r}, though there is a {data.semesters[known - 1]!r} after it; "
+            "allowed: none for semesters to come"
+        )
+    empty: dict[str, Any] = dict.fromkeys(data.semesters, np.nan) | dict.fromkeys(data.groups, "")
+    return frame.assign(
+        **{name: value for name, value in empty.items() if name not in frame}
+    ).reindex(columns=columns)
 
 
 def numeric_columns(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
@@ -123,16 +158,18 @@ def numeric_columns(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _read_csv(path: Path, data: Data, columns: Sequence[str] | None) -> pd.DataFrame:
+def _read_csv(
+    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str]
+) -> pd.DataFrame:
     utf8 = codecs.lookup(data.encoding).name == "utf-8"
     try:
         header, separator = _csv_header(path, data, "utf-8-sig" if utf8 else data.encoding)
-        used = _used(path, header, columns)
+        used = _used(path, header, columns, optional)
         # Static columns have few values, so that pandas reads them faster as categories.
         kinds: dict[int, Literal["category"] | type[str]] = {
-            place: "category" if header[place] in data.static else str
+            place: "category" if header[place] in {*data.static, *data.groups} else str
             for place in used
-            if header[place] in {*data.static, *data.id}
+            if header[place] in {*data.static, *data.groups, *data.id}
         }
         frame = pd.read_csv(
             path,
@@ -195,7 +232,7 @@ def _unparsed(reason: str) -> str:
 
 def _csv_header(path: Path, data: Data, encoding: str) -> tuple[list[str], str]:
     """The column names, and the separator: the one that finds the columns that are looked for."""
-    wanted = {*data.semesters, *data.static, *data.numeric, *data.id}
+    wanted = {*data.semesters, *data.static, *data.groups, *data.numeric, *data.id}
     separators = _SEPARATORS if data.separator == "auto" else (data.separator,)
     found: list[tuple[list[str], str]] = []
     for separator in separators:
@@ -212,14 +249,16 @@ def _csv_header(path: Path, data: Data, encoding: str) -> tuple[list[str], str]:
     return names, separator
 
 
-def _read_excel(path: Path, data: Data, columns: Sequence[str] | None) -> pd.DataFrame:
+def _read_excel(
+    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str]
+) -> pd.DataFrame:
     import openpyxl  # here, because a .csv needs none of it
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         with closing(book):
             header, rows = _excel_rows(path, data, book.worksheets)
-            used = _used(path, header, columns)
+            used = _used(path, header, columns, optional)
             cells = [[row[place] if place < len(row) else None for place in used] for row in rows]
     except InputError:
         raise
@@ -251,11 +290,15 @@ def _excel_rows(
     return header, rows
 
 
-def _used(path: Path, header: list[str], columns: Sequence[str] | None) -> list[int]:
+def _used(
+    path: Path, header: list[str], columns: Sequence[str] | None, optional: Sequence[str]
+) -> list[int]:
     """The places of the columns that are looked for, or of all that have a name; each once."""
     looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
     for name in looked_for:
         if name not in header:
+            if name in optional:
+                continue
             found = ", ".join(_shown(column) for column in header[:20])
             more = f" and {len(header) - 20} more" if len(header) > 20 else ""
             raise InputError(f"{path}: no column {name!r}; found: {found}{more}")
@@ -304,10 +347,11 @@ def _parse(texts: pd.Series, data: Data) -> pd.Series:
     return pd.to_numeric(texts, errors="coerce").astype(float)
 
 
-def _names(column: pd.Series) -> pd.Series:
+def _names(column: pd.Series, spellings: dict[str, str]) -> pd.Series:
     """A column as names, "" where empty; a number that a gap turned into 115.0 is 115 again."""
     places, found = pd.factorize(column)
-    names = np.array([*map(_name, np.asarray(found, dtype=object)), ""], dtype=object)
+    written = [*map(_name, np.asarray(found, dtype=object)), ""]
+    names = np.array([spellings.get(name, name) for name in written], dtype=object)
     return pd.Series(names[places], index=column.index, dtype=str)  # an empty cell's place is -1
 
 
@@ -360,18 +404,19 @@ def students(frame: pd.DataFrame, data: Data) -> Students:
         grades=frame[data.semesters].to_numpy(dtype=float),
         static=frame[data.static].fillna("").to_numpy(dtype=str).reshape(len(frame), -1),
         numeric=frame[data.numeric].to_numpy(dtype=float),
+        groups=frame[data.groups].fillna("").to_numpy(dtype=str).reshape(len(frame), -1),
     )
 
 
 def read_prepared(path: Path, data: Data) -> Students:
     """Read back a table that `write_csv` wrote from `read_students`."""
-    columns = [STUDENT, *data.static, *data.numeric, *data.semesters]
+    texts = [STUDENT, *data.static, *data.groups]
     numbers = [*data.numeric, *data.semesters]
     try:
         frame = pd.read_csv(
             path,
-            usecols=columns,
-            dtype=dict.fromkeys([STUDENT, *data.static], str) | dict.fromkeys(numbers, float),
+            usecols=[*texts, *numbers],
+            dtype=dict.fromkeys(texts, str) | dict.fromkeys(numbers, float),
             keep_default_na=False,
             na_values={column: [""] for column in numbers},
         )
@@ -393,38 +438,96 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def write_excel(frame: pd.DataFrame, path: Path, formats: dict[str, str] | None = None) -> None:
-    """Write a table as an Excel workbook, the same bytes each time.
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook.
 
-    Text stays text, also where it starts like a formula; the header row stays in sight. What is too
-    long for one sheet goes on in the next.
-
-    Parameters
+    Attributes
     ----------
-    formats : dict of str to str, optional
-        Excel's number format of a column, such as "0.00".
+    formats : Excel's number format of a column, such as "0.00"
+    shaded : columns whose cells are coloured from white (0) to red (1)
+    """
+
+    name: str
+    table: pd.DataFrame
+    formats: dict[str, str]
+    shaded: list[str] = field(default_factory=list)
+
+
+def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
+    """Write an Excel workbook, the same bytes each time.
+
+    Text stays text, also where it starts like a formula; the header row stays in sight, and the
+    first column beside a wide table.
     """
     import xlsxwriter  # here, because few stages write a workbook
 
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    book = xlsxwriter.Workbook(str(path), options)
+    book = xlsxwriter.Workbook(
+        str(path),
+        {
+            "strings_to_formulas": False,
+            "strings_to_urls": False,
+            "strings_to_numbers": False,
+            "constant_memory": True,
+        },
+    )
     book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
-    heading = book.add_format({"bold": True, "bottom": 1})
-    styles = [
-        book.add_format({"num_format": (formats or {}).get(name, "General")})
-        for name in frame.columns
-    ]
-    for first in range(0, max(len(frame), 1), SHEET_ROWS):
-        sheet = book.add_worksheet()
-        sheet.freeze_panes(1, 0)
-        for place, name in enumerate(frame.columns):
-            cells = frame[name].iloc[first : first + SHEET_ROWS].tolist()
-            texts = [str(name), *(cell for cell in cells[:1000] if isinstance(cell, str))]
-            sheet.set_column(place, place, min(max(map(len, texts)) + 2, 60), styles[place])
-            sheet.write_string(0, place, str(name), heading)
-            for row, cell in enumerate(cells, 1):
+    heading = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    for sheet in sheets:
+        names = [str(name) for name in sheet.table]
+        formats = [
+            book.add_format(
+                {
+                    "num_format": sheet.formats.get(name, "General"),
+                    "indent": 0 if name in sheet.formats else 1,
+                    "text_wrap": True,
+                    "valign": "top",
+                }
+            )
+            for name in names
+        ]
+        page = book.add_worksheet(sheet.name)
+        page.freeze_panes(1, 1 if len(names) > 2 else 0)
+        page.set_landscape()
+        page.fit_to_pages(1, 0)
+        page.repeat_rows(0)
+        widths = [_width(sheet.table[name]) for name in names]
+        page.set_row(0, _height(names, widths))
+        for place, name in enumerate(names):
+            page.set_column(place, place, widths[place], formats[place])
+            page.write_string(0, place, name, heading)
+            if name in sheet.shaded:
+                scale = {
+                    "type": "2_color_scale",
+                    "min_type": "num",
+                    "max_type": "num",
+                    "min_value": 0,
+                    "max_value": 1,
+                    "min_color": "#FFFFFF",
+                    "max_color": "#F8696B",
+                }
+                page.conditional_format(1, place, max(len(sheet.table), 1), place, scale)
+        for row, cells in enumerate(sheet.table.itertuples(index=False), 1):
+            page.set_row(row, _height(cells, widths))
+            for place, cell in enumerate(cells):
                 if isinstance(cell, str):
-                    sheet.write_string(row, place, cell)
+                    page.write_string(row, place, cell, formats[place])
                 elif not pd.isna(cell):
-                    sheet.write_number(row, place, cell)
+                    page.write_number(row, place, cell, formats[place])
     book.close()
+
+
+def _width(column: pd.Series) -> int:
+    """How many characters wide to make a column: its words and most of its texts fit."""
+    texts = [cell for cell in column.iloc[:1000] if isinstance(cell, str)]
+    words = [len(word) for word in str(column.name).split()]
+    return min(max([8, *(len(text) + 2 for text in texts), *(word + 2 for word in words)]), 80)
+
+
+def _height(cells: Sequence[Any], widths: list[int]) -> int:
+    """How many points high to make a row, so that text which wraps is seen whole."""
+    lines = [
+        len(textwrap.wrap(cell, width - 1)) if isinstance(cell, str) else 1
+        for cell, width in zip(cells, widths, strict=True)
+    ]
+    return 15 * max([1, *lines])

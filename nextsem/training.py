@@ -58,7 +58,8 @@ class Job:
     """One network to fit: the rows of the lessons to learn from, those to stop by, and a seed.
 
     ``room`` is for how many of each to make room, if not for just these; jobs with as much room can
-    share a block.
+    share a block. ``direct`` ``[direct]`` are the weights that the direct path starts from, if not
+    from zero.
     """
 
     lessons: Lessons
@@ -66,6 +67,7 @@ class Job:
     stop_by: Tensor
     seed: int
     room: tuple[int, int] = (0, 0)
+    direct: Tensor | None = None
 
     def shape(self) -> tuple[int, int]:
         """Padded numbers of students to learn from and to stop by."""
@@ -284,6 +286,9 @@ class _Block:
         self._live[slot] = True
         self._seeds[slot] = job.seed
         self._weights[slot] = initial_weights(self._architecture, self._seeds[slot : slot + 1])[0]
+        if job.direct is not None and self._architecture.direct:
+            views = self._architecture.views(self._weights[slot : slot + 1])
+            views["direct"].copy_(job.direct[None, :, None])
         self._mean[slot] = self._square[slot] = 0
         self._epoch[slot] = self._best_epoch[slot] = 0
         self._best[slot] = inf

@@ -19,8 +19,14 @@ def main() -> None:
     known = students[data.semesters].notna()
     complete = students[known.all(axis=1)]
     pending = students[~known[data.semesters[-1]]]
-    gap = len(students) - len(complete) - len(pending)
+    incomplete = students[known[data.semesters[-1]] & ~known.all(axis=1)]
     train, test = split(path, complete, parameters.split)
+    if data.incomplete == "keep":
+        train = pd.concat([train, incomplete])
+    left_out = {
+        "blank": blank,
+        "gap_before_last": len(incomplete) if data.incomplete == "drop" else 0,
+    }
 
     rows = {
         "read": len(students) + blank,
@@ -29,18 +35,19 @@ def main() -> None:
         "test": len(test),
         "pending": len(pending),
     }
-    left_out = {"blank": blank, "gap_before_last": gap}
     with whole_files() as place:
         tables.write_csv(complete, place("data/prepared/complete.csv"))
+        tables.write_csv(incomplete, place("data/prepared/incomplete.csv"))
         tables.write_csv(train, place("data/prepared/train.csv"))
         tables.write_csv(test, place("data/prepared/test.csv"))
         tables.write_csv(pending, place("data/prepared/pending.csv"))
         write_metrics({"rows": rows, "left_out": left_out}, place("metrics/data.json"))
+    gap = f"{len(incomplete)} with a gap: the {data.semesters[-1]} is known, a semester before it is not"
     print(
         f"{path}: {rows['read']} rows read\n"
-        f"  {len(complete)} complete: {len(train)} to train on, {len(test)} to test on\n"
+        f"  {len(complete)} complete: {len(complete) - len(test)} to train on, {len(test)} to test on\n"
         f"  {len(pending)} pending: the {data.semesters[-1]} is still to come\n"
-        f"  {gap} left out: the {data.semesters[-1]} is known, a semester before it is not\n"
+        f"  {gap}; {'left out' if data.incomplete == 'drop' else 'to train on, too'}\n"
         f"  {blank} left out: blank"
     )
 

@@ -1,4 +1,4 @@
-"""Train the forecaster on the training rows."""
+"""Train the forecaster: on the training rows, to be evaluated, and on all rows, to forecast with."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from nextsem import params, tables
 from nextsem.files import whole_files, write_metrics
-from nextsem.forecaster import Forecaster
+from nextsem.forecaster import fit_many
 from nextsem.training import Fitted, Progress
 
 
@@ -17,20 +17,29 @@ def main() -> None:
     parameters = params.load()
     data, model, train = parameters.data, parameters.model, parameters.train
     students = tables.read_prepared(Path("data/prepared/train.csv"), data)
+    tested = tables.read_prepared(Path("data/prepared/test.csv"), data)
 
     with Reporter(train.epochs, train.log_every) as reporter:
-        trained = Forecaster.fit(students, data, model, train, reporter)
-    curve = loss_curve(trained.fitted)
-    metrics = summary(trained.fitted)
+        evaluated, everyone = fit_many(
+            [students, students + tested], [train.seed] * 2, data, model, train, reporter
+        )
+    curve = loss_curve(evaluated.fitted)
+    metrics = summary(evaluated.fitted)
 
     with whole_files() as place:
-        trained.forecaster.save(place("models/forecaster.safetensors"))
+        evaluated.calibrated(parameters.ranges_by).save(place("models/evaluated.safetensors"))
+        everyone.calibrated(parameters.ranges_by, gaps=True).save(
+            place("models/forecaster.safetensors")
+        )
         tables.write_csv(curve, place("metrics/plots/loss.csv"))
         write_metrics(metrics, place("metrics/train.json"))
     print(
         f"{model.members} networks, {model.layers} x {model.hidden} {model.cell}, trained on "
-        f"{len(students)} students; best after {metrics['epochs']:.0f} epochs on average"
+        f"{len(students)} students; best after {metrics['epochs']:.0f} epochs on average\n"
+        f"as many trained on all {len(everyone.students)}, to forecast with"
     )
+    if not evaluated.tried.any():
+        print("train.validation_size is 0: no row is held out, so no range and no risk is given")
 
 
 class Reporter:
@@ -57,8 +66,10 @@ class Reporter:
 
 def loss_curve(fitted: Fitted) -> pd.DataFrame:
     """Mean losses after each epoch, of the networks that were then still learning."""
-    losses, validation = fitted.losses.numpy(), fitted.validation_losses.numpy()
-    learning = np.isfinite(losses)
+    learning = np.isfinite(fitted.losses.numpy())
+    ended = learning.any(axis=0).sum()
+    learning, losses = learning[:, :ended], fitted.losses.numpy()[:, :ended]
+    validation = fitted.validation_losses.numpy()[:, :ended]
     curve = {"epoch": np.arange(1, losses.shape[1] + 1), "train": np.nanmean(losses, axis=0)}
     if np.isfinite(validation).any():
         curve["validation"] = np.nanmean(validation, axis=0)
