@@ -3,7 +3,8 @@
     python -m stages.publish EXPERIMENT NAME    keep one experiment as docs/published/NAME.json
     python -m stages.publish --challengers      compare all experiments on the last commit's code
 
-Both write docs/results.md, and the results in the README, anew from what is then in docs/published/.
+Both write docs/results.md, and the results in the README and the model card, anew from what is then in
+docs/published/.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from nextsem.files import whole_files, write_metrics
 from nextsem.scores import paired_difference
 
 FOLDER = Path("docs/published")
-README, START, END = Path("README.md"), "<!-- results -->\n", "<!-- end of results -->\n"
+START, END = "<!-- results -->\n", "<!-- end of results -->\n"
 # All that an experiment may change besides the parameters: what the pipeline makes.
 MADE = ("params.yaml", "dvc.lock", "data/raw/dvc.lock", "metrics/")
 PUBLISHED = {"data.table": "data/raw/published.csv", "crossvalidate.repeats": 10}
@@ -56,14 +57,16 @@ def keep(name: str, result: dict[str, Any]) -> None:
     with whole_files() as place:
         write_metrics(result, place(FOLDER / f"{name}.json"))
     results = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
-    before, _, rest = README.read_text(encoding="utf-8").partition(START)
-    after = rest.partition(END)[2]
+    documents = {Path("README.md"): summary(results), Path("docs/model-card.md"): card(results)}
     with whole_files() as place:
         place("docs/results.md").write_text(report(results), encoding="utf-8")
-        text = before + START + summary(results) + END + after
-        place(README).write_text(text, encoding="utf-8")
+        for path, text in documents.items():
+            before, _, rest = path.read_text(encoding="utf-8").partition(START)
+            after = rest.partition(END)[2]
+            place(path).write_text(before + START + text + END + after, encoding="utf-8")
     print(
-        f"{FOLDER / name}.json, docs/results.md and README.md written, of revision {result['revision'][:9]}"
+        f"{FOLDER / name}.json, docs/results.md, README.md and docs/model-card.md written, of revision "
+        f"{result['revision'][:9]}"
     )
 
 
@@ -213,6 +216,63 @@ def summary(results: dict[str, Any]) -> str:
     )
 
 
+def card(results: dict[str, Any]) -> str:
+    """The model card's part on results."""
+    if "defaults" not in results:
+        return ""
+    whole = results["defaults"]["crossvalidation"]
+    network, held, risk = whole["forecasters"]["network"], whole["intervals"], whole["risk"]
+    groups = [
+        f"| {column}: {group} | {each['n']} | {_between(each, 'mse', '.3f')} | "
+        f"{_between(each, 'bias', '+.3f')} | {_between(each, 'coverage', '.0%')} |"
+        for column, own in whole["groups"].items()
+        for group, each in own.items()
+    ]
+    unseen = [
+        f"| {category} | {each['n']} | {each['network']:.3f} | {each['linear']:.3f} | "
+        f"{each['coverage']:.0%} |"
+        for category, each in whole["unseen"].items()
+    ]
+    against = "; ".join(
+        f"{TITLES[name]} {each['mse']:.4f} (network less this {_difference(whole['against'][name])})"
+        for name, each in whole["forecasters"].items()
+        if name in ("linear", "linear_static", "pooled_ridge")
+    ).replace(" | ", ", p ")
+    return "\n".join(
+        [
+            f"Ten repeats of five folds over {results['defaults']['data']['rows']['complete']} students,"
+            f" revision `{results['defaults']['revision'][:9]}`: mean squared error",
+            f"{network['mse']:.4f}, mean absolute error {network['mae']:.3f} grade points, R²"
+            f" {network['r2']:.2f}. Beside it: {against}.",
+            "",
+            f"The 90 % ranges held {held['coverage']:.1%} of the grades, with a mean width of"
+            f" {held['width']:.2f} grade points. The risk of a",
+            f"grade below 6, which {risk['share']:.0%} had, has a Brier score of {risk['brier']:.4f};"
+            f" linear regression with normal errors",
+            f"{risk['brier_linear']:.4f}, the base rate {risk['brier_base']:.4f}.",
+            "",
+            "For whom is it worse? With 95 % intervals:",
+            "",
+            "| students | number | mean squared error | bias | coverage |",
+            "|---|---|---|---|---|",
+            *groups,
+            "",
+            "A college that was not trained on:",
+            "",
+            "| college | students | network | linear regression | coverage |",
+            "|---|---|---|---|---|",
+            *unseen,
+            "",
+        ]
+    )
+
+
+def _between(each: dict[str, float], key: str, form: str) -> str:
+    if key not in each:
+        return "too few"
+    return f"{each[key]:{form}} ({each[f'{key}_low']:{form}} to {each[f'{key}_high']:{form}})"
+
+
 def _defaults(result: dict[str, Any]) -> list[str]:
     whole, test = result["crossvalidation"], result["test"]
     rows = []
@@ -242,6 +302,19 @@ def _defaults(result: dict[str, Any]) -> list[str]:
         "| forecaster | MSE | MAE | R² | network less this | p | published split |",
         "|---|---|---|---|---|---|---|",
         *rows,
+        "",
+        f"The 90 % ranges held {whole['intervals']['coverage']:.1%} of the grades, mean width "
+        f"{whole['intervals']['width']:.2f}:",
+        "",
+        "| college | students | coverage | mean width |",
+        "|---|---|---|---|",
+        *(
+            f"| {category} | {each['n']} | {each['coverage']:.1%} | {each['width']:.2f} |"
+            for category, each in whole["intervals"]["by"].items()
+        ),
+        "",
+        f"Brier score of the risk of a grade below 6: {whole['risk']['brier']:.4f}; linear regression with",
+        f"normal errors {whole['risk']['brier_linear']:.4f}, base rate {whole['risk']['brier_base']:.4f}.",
         "",
         "Each college left out in turn, and forecast from the three others:",
         "",
