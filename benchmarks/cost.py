@@ -49,31 +49,35 @@ def cold(place: Path, *targets: str) -> float:
 
 def make_trivial(folder: Path) -> None:
     """Make a repository with the pipeline's graph, its stages doing nothing, its files all small."""
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
     def named(entry: str | dict[str, Any]) -> str:
         path = entry if isinstance(entry, str) else next(iter(entry))
         return path.replace("${data.table}", parameters["data"]["table"])
 
-    stages, made, needed = {}, set(), set()
-    for name, stage in pipeline["stages"].items():
-        written = [named(each) for kind in ("outs", "metrics") for each in stage.get(kind, [])]
-        read = [named(each) for each in stage.get("deps", [])]
-        stages[name] = {
-            "cmd": f"touch {' '.join(written)}",
-            "deps": read,
-            "params": stage.get("params", []),
-            "outs": written,
-        }
-        made.update(written)
-        needed.update(read)
+    made, needed = set(), set()
+    for file in ("dvc.yaml", "data/raw/dvc.yaml"):
+        stages = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["stages"]
+        trivial = {}
+        for name, stage in stages.items():
+            written = [named(each) for kind in ("outs", "metrics") for each in stage.get(kind, [])]
+            read = [named(each) for each in stage.get("deps", [])]
+            trivial[name] = {
+                "cmd": f"touch {' '.join(written)}",
+                "wdir": stage.get("wdir", "."),
+                "deps": read,
+                "params": stage.get("params", []),
+                "outs": written,
+            }
+            made.update(written)
+            needed.update(read)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(yaml.safe_dump({"stages": trivial}, sort_keys=False))
     for path in made | needed:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
     for path in needed - made:
         (folder / path).write_text(path)
     (folder / "params.yaml").write_text(yaml.safe_dump(parameters), encoding="utf-8")
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
     make_repository(folder)
     call(folder, "dvc", "repro")
 
