@@ -3,7 +3,7 @@ PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test test-all published reference challengers lock clean help
+.PHONY: run setup test test-all bench published reference challengers lock clean help
 
 run: setup  ## Set up, then run what has changed of the pipeline (dvc repro)
 	@$(ACTIVATE) && dvc repro
@@ -25,6 +25,9 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 
 test-all: setup  ## Set up, then run the tests that are slow or need more, after make test
 	@$(ACTIVATE) && pytest -m slow
+
+bench: setup  ## Measure speed and scale; results to docs/benchmarks.md
+	@$(ACTIVATE) && python -m benchmarks.together
 
 published: setup  ## Run the defaults on the published table; results to docs/
 	@$(ACTIVATE) && $(ON_PUBLISHED) --temp --name published
