@@ -6,11 +6,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import stages  # noqa: F401 (pins the numeric kernels, before torch is loaded)
+from nextsem import cohort, params
+from nextsem.students import Students
 
 ROOT = Path(__file__).parents[1]
+PARAMETERS = params.load(ROOT / "params.yaml")
+
+
+def simulated(number: int = 60, seed: int = 1) -> Students:
+    """Students of the simulated cohort, those with every semester."""
+    frame = cohort.simulate(number, seed)
+    frame = frame[frame[PARAMETERS.data.semesters].notna().all(axis=1)]
+    return Students(
+        np.arange(len(frame)).astype(str),
+        frame[PARAMETERS.data.semesters].to_numpy().copy(),
+        frame[["College Code"]].to_numpy().astype(str),
+        np.empty((len(frame), 0)),
+        frame[["Gender"]].to_numpy().astype(str),
+    )
 
 
 @pytest.fixture(scope="session")

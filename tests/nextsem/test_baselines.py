@@ -19,6 +19,7 @@ def students(number: int, numeric: int) -> Students:
         ability + DRAW.normal(0, 0.5, (number, 4)),
         DRAW.choice(["a", "b", "c"], (number, 1)).astype(str),
         DRAW.normal(size=(number, numeric)),
+        np.empty((number, 0), dtype=str),
     )
 
 

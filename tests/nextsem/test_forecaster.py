@@ -1,5 +1,6 @@
 """What a forecaster does around the networks: scaling, categories, members, saving."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,26 +8,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from nextsem import InputError, cohort, params
-from nextsem.forecaster import Encoding, Forecaster, _members, fit_many
+from nextsem import InputError
+from nextsem.forecaster import Forecaster, _members, fit_many
 from nextsem.params import Data, Model, Train
 from nextsem.students import Students
+from tests.conftest import PARAMETERS, simulated
 
-PARAMETERS = params.load(Path(__file__).parents[2] / "params.yaml")
 DATA: Data = PARAMETERS.data
 MODEL: Model = PARAMETERS.model.model_copy(update={"members": 3, "hidden": 8, "layers": 1})
 TRAIN: Train = PARAMETERS.train.model_copy(update={"epochs": 20})
-
-
-def simulated(number: int = 60) -> Students:
-    frame = cohort.simulate(number, 1)
-    frame = frame[frame[DATA.semesters].notna().all(axis=1)]
-    return Students(
-        np.arange(len(frame)).astype(str),
-        frame[DATA.semesters].to_numpy().copy(),
-        frame[["College Code"]].to_numpy().astype(str),
-        np.empty((len(frame), 0)),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -35,50 +25,7 @@ def trained() -> Forecaster:
 
 
 def with_static(students: Students, category: str) -> Students:
-    static = np.full_like(students.static, category)
-    return Students(students.names, students.grades, static, students.numeric)
-
-
-def test_what_enters_at_each_step() -> None:
-    students = simulated()
-    encoding = Encoding.of(students, MODEL, TRAIN)
-    inputs = encoding.inputs(students).numpy()
-    # A grade, four colleges, their slopes; directly: the grade, the mean so far, four colleges.
-    assert inputs.shape == (len(students), 4, 1 + 4 + 4 + 6)
-    assert encoding.direct == 6
-    scaled = (students.grades - students.grades.mean(axis=0)) / students.grades.std(axis=0)
-    college = students.static == np.array(["115", "116", "165", "241"])
-    for step in range(4):
-        grade = scaled[:, [step]]
-        so_far = scaled[:, : step + 1].mean(axis=1, keepdims=True)
-        expected = np.hstack([grade, college, 0.3 * college * grade, grade, so_far, college])
-        np.testing.assert_allclose(inputs[:, step], expected, atol=1e-5)
-    lessons = encoding.lessons(students)
-    np.testing.assert_allclose(lessons.targets.numpy(), scaled[:, 1:], atol=1e-5)
-    assert (lessons.weights == 1).all()
-
-
-PLAIN = MODEL.model_copy(update={"linear_path": False, "category_slopes": 0})
-
-
-def test_without_its_additions_a_network_sees_grade_and_college() -> None:
-    inputs = Encoding.of(simulated(), PLAIN, TRAIN).inputs(simulated())
-    assert inputs.shape[2] == 1 + 4
-    assert Encoding.of(simulated(), PLAIN, TRAIN).direct == 0
-
-
-def test_the_reference_sees_four_grades_in_one_step() -> None:
-    model = PLAIN.model_copy(update={"layout": "flat"})
-    train = TRAIN.model_copy(update={"standardize": False})
-    data = DATA.model_copy(update={"static": []})
-    students = simulated()
-    bare = Students(students.names, students.grades, students.static[:, :0], students.numeric)
-    encoding = Encoding.of(bare, model, train)
-    np.testing.assert_allclose(encoding.inputs(bare)[:, 0].numpy(), bare.grades[:, :-1], rtol=1e-6)
-    lessons = encoding.lessons(bare)
-    np.testing.assert_allclose(lessons.targets.numpy(), bare.grades[:, -1:], rtol=1e-6)
-    forecaster = Forecaster.fit(bare, data, model, train).forecaster
-    assert forecaster.architecture.inputs == 4
+    return replace(students, static=np.full_like(students.static, category))
 
 
 @pytest.mark.parametrize("layout", ["semesters", "flat"])
@@ -87,7 +34,7 @@ def test_gaps_and_all_kinds_of_columns_go_together(layout: str) -> None:
     students.grades[::5, 2] = np.nan
     attendance = np.linspace(40, 100, len(students))[:, None]
     attendance[3] = np.nan
-    students = Students(students.names, students.grades, students.static, attendance)
+    students = replace(students, numeric=attendance)
     model, data = (
         MODEL.model_copy(update={"layout": layout}),
         DATA.model_copy(update={"numeric": ["Attendance"]}),
@@ -96,48 +43,11 @@ def test_gaps_and_all_kinds_of_columns_go_together(layout: str) -> None:
     assert np.isfinite(forecaster.predict(students)).all()
 
 
-def test_only_the_last_semester_is_learnt_without_every_semester() -> None:
-    train = TRAIN.model_copy(update={"every_semester": False})
-    lessons = Encoding.of(simulated(), MODEL, train).lessons(simulated())
-    assert lessons.weights[:, :-1].sum() == 0
-    assert (lessons.weights[:, -1] == 1).all()
-
-
-def test_the_last_semester_may_count_more() -> None:
-    train = TRAIN.model_copy(update={"last_semester_weight": 3.0})
-    lessons = Encoding.of(simulated(), MODEL, train).lessons(simulated())
-    assert lessons.weights[0].tolist() == [1, 1, 1, 3]
-
-
-def test_a_gap_is_told_apart_from_an_average_grade() -> None:
-    students = simulated()
-    students.grades[0, 1] = np.nan
-    encoding = Encoding.of(students, MODEL, TRAIN)
-    inputs = encoding.inputs(students)
-    assert inputs[0, 1, :2].tolist() == [0, 0]
-    so_far = inputs.shape[2] - 5
-    assert inputs[0, 1, so_far] == inputs[0, 0, 0]
-    assert inputs[1, 1, 1] == 1
-    lessons = encoding.lessons(students)
-    assert lessons.weights[0].tolist() == [0, 1, 1, 1]
-    assert torch.isfinite(lessons.targets).all()
-
-
-def test_numeric_columns_enter_scaled() -> None:
-    students = simulated()
-    attendance = np.linspace(40, 100, len(students))[:, None]
-    students = Students(students.names, students.grades, students.static, attendance)
-    inputs = Encoding.of(students, PLAIN, TRAIN).inputs(students)
-    assert inputs.shape[2] == 1 + 4 + 1
-    assert inputs[:, 2, -1].mean().item() == pytest.approx(0, abs=1e-5)
-    assert inputs[:, 2, -1].std().item() == pytest.approx(1, abs=0.01)
-
-
 def test_an_unseen_category_is_harmless_and_counted(trained: Forecaster) -> None:
     students = simulated()
     strange = with_static(students, "999")
-    assert trained.encoding.unseen(students) == 0
-    assert trained.encoding.unseen(strange) == len(students)
+    assert not trained.encoding.new_category(students.static).any()
+    assert trained.encoding.new_category(strange.static).all()
     assert np.isfinite(trained.predict(strange)).all()
     assert np.abs(trained.predict(strange) - trained.predict(students)).max() < 3
 
@@ -147,7 +57,7 @@ def test_the_forecast_is_the_members_mean_within_the_range(trained: Forecaster) 
     members = trained.predict_members(students)
     assert members.shape == (3, len(students))
     np.testing.assert_allclose(trained.predict(students), members.mean(axis=0))
-    narrow = Forecaster(**{**vars(trained), "grade_range": [7.0, 7.1]})
+    narrow = replace(trained, data=DATA.model_copy(update={"grade_range": [7.0, 7.1]}))
     assert set(np.clip(narrow.predict(students), 7.0, 7.1)) == set(narrow.predict(students))
 
 

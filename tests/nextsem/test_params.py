@@ -79,7 +79,15 @@ def test_names_and_marks_are_text(tmp_path: Path) -> None:
         ("data.encoding", "a\0b", "utf-16"),
         ("data.separator", "/", "'auto'"),
         ("data.header_row", 0, "greater than or equal to 1"),
-        ("data.groups", ["Gender"], "data.groups is no parameter; allowed: table, semesters"),
+        ("data.groups", ["5th"], "'5th' twice"),
+        ("data.spellings", ["M"], "dictionary"),
+        ("data.incomplete", "fill", "'drop' or 'keep'"),
+        ("data.lower_is_better", "yes", "valid boolean"),
+        ("data.colour", "red", "data.colour is no parameter; allowed: table, semesters"),
+        ("model.linear_start", 1.5, "less than or equal to 1"),
+        ("intervals.coverage", 1, "less than 1"),
+        ("intervals.by", "", "at least 1"),
+        ("evaluate.at_risk_below", "six", "valid number"),
     ],
 )
 def test_refuses(tmp_path: Path, key: str, value: object, fragment: str) -> None:

@@ -14,9 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextsem import InputError, params, tables
+from nextsem.tables import Sheet
 
 DATA = params.load(Path(__file__).parents[2] / "params.yaml").data.model_copy(
-    update={"semesters": ["1st", "2nd"], "static": ["College"], "id": ["Roll", "Number"]}
+    update={
+        "semesters": ["1st", "2nd"],
+        "static": ["College"],
+        "groups": [],
+        "id": ["Roll", "Number"],
+    }
 )
 HEADER = "1st,2nd,College,Roll,Number"
 TEXT = f"{HEADER}\n8.11,7,115,1,\n6.5,,115,,2\n"
@@ -250,7 +256,7 @@ def test_round_trip(
     table = expected.assign(College="115", Roll=range(len(grades)), Number="")
     if form == "xlsx":
         path = tmp_path / "table.xlsx"
-        tables.write_excel(table, path)
+        tables.write_excel([Sheet("Results", table, {})], path)
     else:
         path = tmp_path / "table.csv"
         table.to_csv(path, index=False, sep=form[0], decimal=form[1])
@@ -291,10 +297,11 @@ WRITTEN = pd.DataFrame(
 def test_excel_is_the_same_bytes_at_any_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables.write_excel(WRITTEN, tmp_path / "a.xlsx")
+    sheets = [Sheet("Results", WRITTEN, {}, shaded=["Grade"])]
+    tables.write_excel(sheets, tmp_path / "a.xlsx")
     later = time.time() + 1e8
     monkeypatch.setattr(time, "time", lambda: later)
-    tables.write_excel(WRITTEN, tmp_path / "b.xlsx")
+    tables.write_excel(sheets, tmp_path / "b.xlsx")
     content = (tmp_path / "a.xlsx").read_bytes()
     assert content == (tmp_path / "b.xlsx").read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as book:
@@ -304,7 +311,7 @@ def test_excel_is_the_same_bytes_at_any_time(
 
 def test_excel_cells(tmp_path: Path) -> None:
     path = tmp_path / "table.xlsx"
-    tables.write_excel(WRITTEN, path, {"Grade": "0.00"})
+    tables.write_excel([Sheet("Results", WRITTEN, {"Grade": "0.00"})], path)
     sheet = openpyxl.load_workbook(path).active
     assert [cell.value for cell in sheet["A"]] == ["Student", *WRITTEN["Student"]]
     assert {cell.data_type for cell in sheet["A"]} == {"s"}
@@ -315,16 +322,6 @@ def test_excel_cells(tmp_path: Path) -> None:
     assert sheet.column_dimensions["B"].width > 5
     with zipfile.ZipFile(path) as book:
         assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
-
-
-def test_excel_goes_on_in_another_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "SHEET_ROWS", 4)
-    tables.write_excel(WRITTEN, tmp_path / "table.xlsx")
-    sheets = openpyxl.load_workbook(tmp_path / "table.xlsx").worksheets
-    assert [sheet.max_row for sheet in sheets] == [5, 3]
-    assert [sheet["A1"].value for sheet in sheets] == ["Student", "Student"]
-    tables.write_excel(WRITTEN[:0], tmp_path / "empty.xlsx")
-    assert openpyxl.load_workbook(tmp_path / "empty.xlsx").active["B1"].value == "Grade"
 
 
 def test_csv_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:

@@ -25,12 +25,20 @@ ROWS = [
 OLD = b"what stood here before\n"
 OUTPUTS = {
     "prepare": [
-        *(f"data/prepared/{name}.csv" for name in ("complete", "train", "test", "pending")),
+        *(
+            f"data/prepared/{name}.csv"
+            for name in ("complete", "incomplete", "train", "test", "pending")
+        ),
         "metrics/data.json",
     ],
     "correlate": ["metrics/plots/correlation.csv", "metrics/plots/correlation_heatmap.png"],
     "simulate": ["data/raw/simulated.csv"],
-    "train": ["models/forecaster.safetensors", "metrics/plots/loss.csv", "metrics/train.json"],
+    "train": [
+        "models/evaluated.safetensors",
+        "models/forecaster.safetensors",
+        "metrics/plots/loss.csv",
+        "metrics/train.json",
+    ],
     "evaluate": ["metrics/test.json", "data/predictions/test.csv"],
 }
 Change = Callable[[Path], object]
@@ -42,6 +50,7 @@ def project(tmp_path: Path) -> Path:
     for folder in ("nextsem", "stages"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    keys(("groups: [Gender]", "groups: []"))(tmp_path)
     table(HEADER, *ROWS)(tmp_path)
     prepared = ["student,College Code,1st,2nd,3rd,4th,5th"]
     prepared += [f"{n},{115 + n % 2},6,7,{6 + n / 10},7,{6 + n / 20}" for n in range(12)]
@@ -66,7 +75,7 @@ def run(project: Path, stage: str) -> subprocess.CompletedProcess[str]:
 
 def refused(project: Path, stage: str, change: Change, fragments: tuple[str, ...]) -> None:
     """Break something, run the stage, and check that it says so and does nothing else."""
-    inputs = {"data/prepared/train.csv", "data/prepared/test.csv", "models/forecaster.safetensors"}
+    inputs = {"data/prepared/train.csv", "data/prepared/test.csv"}
     kept = [project / path for path in OUTPUTS[stage] if path not in inputs | {TABLE}]
     for path in kept:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -278,12 +287,12 @@ OTHERS: dict[str, tuple[str, Change, tuple[str, ...]]] = {
     "evaluate without a forecaster": (
         "evaluate",
         lambda project: None,
-        ("models/forecaster.safetensors", "no such file", "dvc repro train"),
+        ("models/evaluated.safetensors", "no such file", "dvc repro train"),
     ),
     "evaluate with a broken forecaster": (
         "evaluate",
-        file("models/forecaster.safetensors", b"\x08\0\0\0\0\0\0\0{}      "),
-        ("models/forecaster.safetensors", "no forecaster", "dvc repro train"),
+        file("models/evaluated.safetensors", b"\x08\0\0\0\0\0\0\0{}      "),
+        ("models/evaluated.safetensors", "no forecaster", "dvc repro train"),
     ),
 }
 
