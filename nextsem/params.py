@@ -23,6 +23,7 @@ from pydantic import (
 from nextsem import InputError
 
 FILE = Path("params.yaml")
+_CHARACTERS = 100_000  # of a parameter file, at most: it is read slowly
 
 
 def _as_text(value: Any) -> Any:
@@ -58,7 +59,7 @@ class Data(_Group):
     spellings: dict[Column, dict[Text, Text]]
     incomplete: Literal["drop", "keep"]
     id: list[Column]
-    grade_range: list[float] = Field(min_length=2, max_length=2)
+    grade_range: list[Annotated[float, Field(ge=-1e9, le=1e9)]] = Field(min_length=2, max_length=2)
     lower_is_better: bool
     missing: list[Text]
     separator: Literal["auto", ",", ";", "\t", "|"]
@@ -69,6 +70,8 @@ class Data(_Group):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if not re.fullmatch(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+", self.table):
+            raise ValueError(f"data.table is {_shown(self.table)}; allowed: a path, on one line")
         low, high = self.grade_range
         if low >= high:
             raise ValueError(f"data.grade_range is [{low:g}, {high:g}]; allowed: a lower end first")
@@ -89,7 +92,7 @@ class Data(_Group):
             "".encode(self.encoding)
         except (LookupError, ValueError):
             raise ValueError(
-                f"data.encoding is {self.encoding!r}; allowed: a text encoding such as utf-8, "
+                f"data.encoding is {_shown(self.encoding)}; allowed: a text encoding such as utf-8, "
                 "cp1252 or utf-16"
             ) from None
         return self
@@ -200,11 +203,14 @@ def load(path: Path = FILE) -> Params:
         or impossible.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_CHARACTERS + 1)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; run from the root of the repository") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    if len(text) > _CHARACTERS:
+        raise InputError(f"{path}: is too long; allowed: up to {_CHARACTERS} characters")
     content = parse(text, str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no parameters; allowed: groups such as data and model")
@@ -248,7 +254,18 @@ def check(group: type[Group], content: dict[str, Any], source: str) -> Group:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as DVC reads it: 1e-5 is a number, and a key may not stand twice."""
+    """YAML as DVC reads it: 1e-5 is a number, and a key may not stand twice.
+
+    An alias is refused: a few lines of them make billions of values.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(
+                None, None, f"'*{event.anchor}' is an alias; write the value out", event.start_mark
+            )
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()

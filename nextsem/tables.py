@@ -8,23 +8,31 @@ import codecs
 import csv
 import re
 import textwrap
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from nextsem import InputError
+from nextsem import InputError, workbook
 from nextsem.params import Data
-from nextsem.students import Students
+from nextsem.students import Students, Texts
 
 STUDENT = "student"  # the column that names a student in a prepared table
 SHEET_ROWS = 1_048_575  # that Excel holds below the column names
+CELLS = 2**25  # of a workbook, or of a .csv file whose rows are mostly short
+LARGEST = 1e100  # number; the square of a larger one may be too large for a float
 _SEPARATORS = (",", ";", "\t", "|")
+_ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+([.,]\d+)?\Z)")
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
 
 
 # Reading ----------------------------------------------------------------------
@@ -74,7 +82,14 @@ def read(
     for column in frame.columns.intersection([*data.semesters, *data.numeric]):
         frame[column] = _numbers(path, frame[column], data)
     for column in frame.columns.intersection([*data.static, *data.groups, *data.id]):
-        frame[column] = _names(frame[column], data.spellings.get(column, {}))
+        frame[column] = _names(path, frame[column], data.spellings.get(column, {}))
+    for column in frame.columns.intersection(data.numeric):
+        large = frame[column][frame[column].abs() > LARGEST]
+        if len(large):
+            raise InputError(
+                f"{path}: row {large.index[0]}, column {column!r}: {large.iloc[0]:g} is too large; "
+                f"allowed: up to {LARGEST:g}"
+            )
     low, high = data.grade_range
     for column in frame.columns.intersection(data.semesters):
         outside = frame[column][(frame[column] < low) | (frame[column] > high)]
@@ -162,43 +177,64 @@ def _read_csv(
     path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str]
 ) -> pd.DataFrame:
     utf8 = codecs.lookup(data.encoding).name == "utf-8"
+    encoding = "utf-8-sig" if utf8 else data.encoding
     try:
-        header, separator = _csv_header(path, data, "utf-8-sig" if utf8 else data.encoding)
+        header, separator = _csv_header(path, data, encoding)
         used = _used(path, header, columns, optional)
-        # Static columns have few values, so that pandas reads them faster as categories.
-        kinds: dict[int, Literal["category"] | type[str]] = {
-            place: "category" if header[place] in {*data.static, *data.groups} else str
-            for place in used
-            if header[place] in {*data.static, *data.groups, *data.id}
-        }
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            header=None,
-            skiprows=data.header_row,
-            # All columns, not only the used ones: just then is a row with too many cells refused.
-            names=list(range(len(header))),
-            index_col=False,
-            dtype=kinds,
-            na_values=[""],
-            keep_default_na=False,
-            skip_blank_lines=False,
-            encoding=data.encoding,
-            low_memory=False,
-        )
+        _check_short_rows(path, len(header))
+        names = {*data.static, *data.groups, *data.id}
+        with path.open(encoding=encoding, newline="") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Not by pandas: what it skips may be another row when lines end in another way.
+            for _ in islice(csv.reader(file, delimiter=separator), data.header_row):
+                pass
+            frame = pd.read_csv(
+                file,
+                sep=separator,
+                header=None,
+                # All columns, not only the used ones: just then are too many cells refused.
+                names=list(range(len(header))),
+                index_col=False,
+                # As text. As categories, pandas would take 007 for 7.
+                dtype={place: str for place in used if header[place] in names},
+                na_values=[""],
+                keep_default_na=False,
+                skip_blank_lines=False,
+                low_memory=False,
+            )
     except InputError:
         raise
+    except pd.errors.ParserWarning:  # it would cut them off
+        raise InputError(
+            f"{path}: row {data.header_row + 1} has more cells than there are column names; "
+            f"allowed: {len(header)} (a text with a separator in it needs quotes)"
+        ) from None
     except UnicodeError:
         raise InputError(
             f"{path}: {_undecoded(path, data)} is not {data.encoding} text; save it as 'CSV UTF-8' "
             "or name its encoding, such as cp1252, in data.encoding"
         ) from None
     except (pd.errors.ParserError, csv.Error, ValueError) as error:
-        raise InputError(f"{path}: {_unparsed(str(error))}") from None
+        raise InputError(f"{path}: {_unparsed(str(error), data.header_row)}") from None
     frame = frame[used]
     frame.columns = pd.Index([header[place] for place in used])
     frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
     return frame
+
+
+def _check_short_rows(path: Path, columns: int) -> None:
+    """Refuse a small file that becomes a huge table: pandas fills short rows up."""
+    size, rows = path.stat().st_size, 0
+    if size * columns <= CELLS:
+        return
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            rows += chunk.count(b"\n") + chunk.count(b"\r")
+    if rows * columns > CELLS + 4 * size:  # a row that is not short has a byte for each cell
+        raise InputError(
+            f"{path}: has {columns} column names and {rows} rows, most with far fewer cells; "
+            "allowed: a cell, if empty, for each column"
+        )
 
 
 def _undecoded(path: Path, data: Data) -> str:
@@ -214,14 +250,14 @@ def _undecoded(path: Path, data: Data) -> str:
     return "the last row"
 
 
-def _unparsed(reason: str) -> str:
+def _unparsed(reason: str, header_row: int) -> str:
     """What pandas says of a table that it cannot read, in our words."""
     cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
     if cells:
         allowed, row, found = cells.groups()
         return (
-            f"row {row} has {found} cells; allowed: {allowed}, as many as there are column names "
-            "(a text with a separator in it needs quotes)"
+            f"row {header_row + int(row)} has {found} cells; allowed: {allowed}, as many as there are "
+            "column names (a text with a separator in it needs quotes)"
         )
     quote = re.search(r"EOF inside string starting at row (\d+)", reason)
     if quote:
@@ -238,15 +274,24 @@ def _csv_header(path: Path, data: Data, encoding: str) -> tuple[list[str], str]:
     for separator in separators:
         with path.open(encoding=encoding, newline="") as file:
             rows = csv.reader(file, delimiter=separator)
-            header = next(
-                (row for count, row in enumerate(rows, 1) if count == data.header_row), []
-            )
+            try:
+                header = next(islice(rows, data.header_row - 1, None), [])
+            except csv.Error:  # a text of more than 131072 characters, if it is one
+                header = []
         names = [_header_text(name) for name in header]
         found.append((names, separator))
     names, separator = max(found, key=lambda one: (len(wanted.intersection(one[0])), len(one[0])))
+    return _checked_header(path, data, names), separator
+
+
+def _checked_header(path: Path, data: Data, names: list[str]) -> list[str]:
     if not any(names):
         raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
-    return names, separator
+    if len(names) > workbook.COLUMNS:
+        raise InputError(
+            f"{path}: has {len(names)} columns; allowed: {workbook.COLUMNS}, as many as Excel has"
+        )
+    return names
 
 
 def _read_excel(
@@ -255,39 +300,75 @@ def _read_excel(
     import openpyxl  # here, because a .csv needs none of it
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        with closing(book):
-            header, rows = _excel_rows(path, data, book.worksheets)
-            used = _used(path, header, columns, optional)
-            cells = [[row[place] if place < len(row) else None for place in used] for row in rows]
+        looked = workbook.look_through(path, data.header_row)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they tell what openpyxl cannot write back
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+            with closing(book):
+                sheet = _sheet(path, data, book.worksheets)
+                header = _excel_header(path, data, sheet)
+                used = _used(path, header, columns, optional)
+                look = looked[sheet._worksheet_path]
+                _check_sheet(path, data, look, {place + 1: header[place] for place in used})
+                rows = islice(
+                    sheet.iter_rows(
+                        min_row=data.header_row + 1, max_col=max(used) + 1, values_only=True
+                    ),
+                    max(0, look.last_row - data.header_row),
+                )
+                cells = [[row[place] for place in used] for row in rows]
     except InputError:
         raise
     except Exception as error:  # openpyxl has no error of its own: a broken file raises anything
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as an .xlsx file: {reason}") from None
     names = [header[place] for place in used]
     frame = pd.DataFrame(cells, columns=pd.Index(names), dtype=object)
     frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
-    return frame.apply(lambda column: column.infer_objects())
+    return frame  # of objects: as floats, long ids would be others
 
 
-def _excel_rows(
-    path: Path, data: Data, sheets: Sequence[Any]
-) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    """The column names of the sheet that is looked for, and its rows below them."""
+def _sheet(path: Path, data: Data, sheets: Sequence[Any]) -> Any:
+    """The sheet that is looked for."""
     named = {sheet.title: sheet for sheet in sheets}
     if data.sheet and data.sheet not in named:
-        found = ", ".join(map(repr, named))
+        found = ", ".join(map(_shown, islice(named, 20)))
         raise InputError(f"{path}: no sheet {data.sheet!r}; found: {found} (data.sheet)")
+    if not named:
+        raise InputError(f"{path}: holds no sheet of cells")
     sheet = named[data.sheet] if data.sheet else sheets[0]
     sheet.reset_dimensions()  # some programs write down a size that is too small
+    return sheet
+
+
+def _excel_header(path: Path, data: Data, sheet: Any) -> list[str]:
     rows = sheet.iter_rows(min_row=data.header_row, values_only=True)
     header = ["" if name is None else _header_text(name) for name in next(rows, ())]
     while header and not header[-1]:
         header.pop()
-    if not header:
-        raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
-    return header, rows
+    return _checked_header(path, data, header)
+
+
+def _check_sheet(path: Path, data: Data, look: workbook.Outline, used: dict[int, str]) -> None:
+    """Refuse cells that only look empty to openpyxl; `used` are names of columns, A being 1."""
+    from openpyxl.utils.cell import range_boundaries
+
+    cells = (look.last_row - data.header_row) * len(used)
+    if cells > CELLS:
+        raise InputError(f"{path}: has {cells:,} cells; allowed: {CELLS:,}; save it as .csv")
+    for column in look.uncalculated.keys() & used.keys():
+        raise InputError(
+            f"{path}: row {look.uncalculated[column]}, column {used[column]!r}: is a formula that "
+            "was never calculated; open the file in a spreadsheet program, and save it"
+        )
+    for cells_merged in look.merged:
+        left, _, right, bottom = range_boundaries(cells_merged)
+        for column, name in used.items():
+            if left <= column <= right and bottom > data.header_row:
+                raise InputError(
+                    f"{path}: cells {cells_merged}, column {name!r}: are merged; allowed: below the "
+                    "column names a cell for each value"
+                )
 
 
 def _used(
@@ -295,18 +376,19 @@ def _used(
 ) -> list[int]:
     """The places of the columns that are looked for, or of all that have a name; each once."""
     looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
+    times = Counter(header)
     for name in looked_for:
-        if name not in header:
+        if not times[name]:
             if name in optional:
                 continue
             found = ", ".join(_shown(column) for column in header[:20])
             more = f" and {len(header) - 20} more" if len(header) > 20 else ""
-            raise InputError(f"{path}: no column {name!r}; found: {found}{more}")
-        if header.count(name) > 1:
+            raise InputError(f"{path}: no column {_shown(name)}; found: {found}{more}")
+        if times[name] > 1:
             places = [place + 1 for place, column in enumerate(header) if column == name]
             raise InputError(
-                f"{path}: column {name!r} stands {len(places)} times (columns "
-                f"{', '.join(map(str, places))}); allowed: once"
+                f"{path}: column {_shown(name)} stands {len(places)} times (columns "
+                f"{', '.join(map(str, places[:20]))}); allowed: once"
             )
     return [place for place, name in enumerate(header) if name in looked_for]
 
@@ -316,8 +398,12 @@ def _numbers(path: Path, column: pd.Series, data: Data) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
         values, given = column.astype(float), column.notna()
     else:
-        typed = column.map(lambda cell: type(cell) in (int, float))
-        texts = column.mask(typed).map(_cell_text, na_action="ignore")
+        column = column.astype(object)  # also a column of dates
+        # A whole number in a workbook may be too long for a float: it stays a text, and is refused.
+        typed = column.map(
+            lambda cell: type(cell) is float or (type(cell) is int and abs(cell) < LARGEST)
+        )
+        texts = column.mask(typed).map(_cell_text, na_action="ignore").astype(str)
         texts = texts.mask(texts.isin(["", *data.missing]))
         values = column.where(typed).astype(float)
         values = values.fillna(_parse(texts, data))
@@ -347,12 +433,19 @@ def _parse(texts: pd.Series, data: Data) -> pd.Series:
     return pd.to_numeric(texts, errors="coerce").astype(float)
 
 
-def _names(column: pd.Series, spellings: dict[str, str]) -> pd.Series:
+def _names(path: Path, column: pd.Series, spellings: dict[str, str]) -> pd.Series:
     """A column as names, "" where empty; a number that a gap turned into 115.0 is 115 again."""
     places, found = pd.factorize(column)
-    written = [*map(_name, np.asarray(found, dtype=object)), ""]
-    names = np.array([spellings.get(name, name) for name in written], dtype=object)
-    return pd.Series(names[places], index=column.index, dtype=str)  # an empty cell's place is -1
+    names = [*map(_name, np.asarray(found, dtype=object)), ""]  # an empty cell's place is -1
+    if not _ERRORS.isdisjoint(names) or _NO_TEXT.search("".join(names)):
+        wrong = [name in _ERRORS or bool(_NO_TEXT.search(name)) for name in names]
+        row = column.index[np.array(wrong)[places]][0]
+        raise InputError(
+            f"{path}: row {row}, column {column.name!r}: {_shown(column[row])} is not a name; "
+            "allowed: printable text, or an empty cell"
+        )
+    spelt = np.array([spellings.get(name, name) for name in names], dtype=object)
+    return pd.Series(spelt[places], index=column.index, dtype=str)
 
 
 def _name(cell: Any) -> str:
@@ -361,7 +454,9 @@ def _name(cell: Any) -> str:
 
 
 def _cell_text(cell: Any) -> str:
-    return str(cell).strip()
+    """A cell as text; a line end in it is the same on every system."""
+    text = str(cell).strip()
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _header_text(cell: Any) -> str:
@@ -402,10 +497,16 @@ def students(frame: pd.DataFrame, data: Data) -> Students:
     return Students(
         names=frame[STUDENT].to_numpy(dtype=str),
         grades=frame[data.semesters].to_numpy(dtype=float),
-        static=frame[data.static].fillna("").to_numpy(dtype=str).reshape(len(frame), -1),
+        static=_texts(frame, data.static),
         numeric=frame[data.numeric].to_numpy(dtype=float),
-        groups=frame[data.groups].fillna("").to_numpy(dtype=str).reshape(len(frame), -1),
+        groups=_texts(frame, data.groups),
     )
+
+
+def _texts(frame: pd.DataFrame, columns: list[str]) -> Texts:
+    """[students, columns], also of nobody."""
+    texts = frame[columns].fillna("").to_numpy(dtype=str)
+    return texts.reshape(len(frame), len(columns))
 
 
 def read_prepared(path: Path, data: Data) -> Students:
@@ -420,6 +521,8 @@ def read_prepared(path: Path, data: Data) -> Students:
             keep_default_na=False,
             na_values={column: [""] for column in numbers},
         )
+        if np.isinf(frame[numbers].to_numpy()).any():
+            raise ValueError("inf is no number")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; `dvc repro prepare` makes it") from None
     except (pd.errors.ParserError, ValueError) as error:
@@ -433,9 +536,28 @@ def read_prepared(path: Path, data: Data) -> Students:
 # Writing ----------------------------------------------------------------------
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as UTF-8 with Unix line ends, the same bytes on every system."""
+def write_csv(frame: pd.DataFrame, path: Path, for_people: bool = False) -> None:
+    """Write a table as UTF-8 with Unix line ends, the same bytes on every system.
+
+    Parameters
+    ----------
+    for_people : whether somebody may open it in a spreadsheet program
+        There a text that begins like a formula would be one. It gets a ' before it, if it is no
+        plain number.
+    """
+    if for_people:
+        number = pd.api.types.is_numeric_dtype
+        frame = pd.DataFrame(
+            {
+                _no_formula(name): column if number(column) else column.map(_no_formula)
+                for name, column in frame.items()
+            }
+        )
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 @dataclass(frozen=True)
@@ -458,7 +580,12 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an Excel workbook, the same bytes each time.
 
     Text stays text, also where it starts like a formula; the header row stays in sight, and the
-    first column beside a wide table.
+    first column beside a wide table. What is too long for one sheet goes on in the next.
+
+    Raises
+    ------
+    InputError
+        A text is too long for a cell.
     """
     import xlsxwriter  # here, because few stages write a workbook
 
@@ -473,7 +600,7 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     )
     book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
     heading = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    for sheet in sheets:
+    for sheet in (part for whole in sheets for part in _parts(whole)):
         names = [str(name) for name in sheet.table]
         formats = [
             book.add_format(
@@ -511,10 +638,21 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
             page.set_row(row, _height(cells, widths))
             for place, cell in enumerate(cells):
                 if isinstance(cell, str):
-                    page.write_string(row, place, cell, formats[place])
+                    if page.write_string(row, place, cell, formats[place]):  # it would be cut off
+                        raise InputError(
+                            f"{path}: column {_shown(names[place])}: {_shown(cell)} has {len(cell)} "
+                            "characters; a cell holds 32767"
+                        )
                 elif not pd.isna(cell):
                     page.write_number(row, place, cell, formats[place])
     book.close()
+
+
+def _parts(sheet: Sheet) -> Iterator[Sheet]:
+    """A sheet, or as many as hold its rows."""
+    for first in range(0, max(len(sheet.table), 1), SHEET_ROWS):
+        name = f"{sheet.name} {first // SHEET_ROWS + 1}" if first else sheet.name
+        yield replace(sheet, name=name, table=sheet.table.iloc[first : first + SHEET_ROWS])
 
 
 def _width(column: pd.Series) -> int:

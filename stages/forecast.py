@@ -75,7 +75,7 @@ def main() -> None:
                 sheets(shown, forecaster, coverage, line, [*warnings, *remarks]), place(workbook)
             )
         if plain:
-            tables.write_csv(table.round(DECIMALS), place(plain))
+            tables.write_csv(table.round(DECIMALS), place(plain), for_people=True)
     known = int(np.isfinite(students.grades[:, :-1]).any(axis=1).sum())
     print(
         f"{workbook or plain}: {known} students forecast, {len(students) - known} without a known semester"

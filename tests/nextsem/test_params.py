@@ -64,6 +64,9 @@ def test_names_and_marks_are_text(tmp_path: Path) -> None:
         ("train.device", "gpu", "auto, cpu, cuda"),
         ("train.standardize", 1, "valid boolean"),
         ("data.table", "", "''"),
+        ("data.table", "a\nb.csv", "on one line"),
+        ("data.table", "a\0.csv", "on one line"),
+        ("data.grade_range", [0, 1e10], "less than or equal to 1000000000"),
         ("data.grade_range", [10, 0], "a lower end first"),
         ("data.grade_range", [0], "at least 2"),
         ("data.grade_range", [0, 10**400], "..."),
@@ -139,6 +142,26 @@ def test_text_that_holds_no_parameters(tmp_path: Path, text: str) -> None:
         params.load(path)
     assert str(told.value).startswith(str(path))
     assert len(str(told.value).splitlines()) == 1
+
+
+def test_aliases_that_would_make_billions_of_values_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    lines = [
+        "a0: &a0 {a: b}",
+        *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}" for n in range(1, 12)),
+    ]
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"row 2: not YAML: '\*a0' is an alias"):
+        params.load(path)
+
+
+def test_a_file_too_long_to_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(FILE.read_text() + "#" * 100_000)
+    with pytest.raises(InputError, match="is too long; allowed: up to 100000 characters"):
+        params.load(path)
+    with pytest.raises(InputError, match="is too long"):
+        params.load(Path("/dev/zero"))
 
 
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:

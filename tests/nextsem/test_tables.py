@@ -170,6 +170,77 @@ def test_students_names(tmp_path: Path, settings: dict[str, object], names: list
     assert read(tmp_path / "table.csv", text, **settings)["student"].tolist() == names
 
 
+@pytest.mark.parametrize("column", ["College", "Roll"])
+def test_names_that_look_like_numbers_or_dates_stay_as_they_are(
+    tmp_path: Path, column: str
+) -> None:
+    names = ["007", "7", "+49", "49", "1e5", "100000", "2024-03-04", "3-4", "True", "NA"]
+    other = {"College": "Roll", "Roll": "College"}[column]
+    lines = "".join(f"7,7,{name},{n}\n" for n, name in enumerate(names))
+    found = read(tmp_path / "table.csv", f"1st,2nd,{column},{other}\n{lines}", id=["Roll"])
+    shown = found["student"].str.split("/", n=1).str[["College", "Roll"].index(column)]
+    assert shown.tolist() == names
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("above", ["", "Results", 'of 5" x'])
+def test_no_row_is_lost_below_others(tmp_path: Path, above: str, line_end: str) -> None:
+    text = f'{above}\n"1st",2nd,College,Roll,Number\n"7","8","115","1",""\n"6","7","115","2",""\n'
+    found = read(tmp_path / "table.csv", text.replace("\n", line_end), header_row=2)
+    assert found["student"].tolist() == ["115/1", "115/2"]
+    assert found.index.tolist() == [3, 4]
+
+
+def test_a_line_end_in_a_name_is_the_same_on_every_system(tmp_path: Path) -> None:
+    text = f'{HEADER}\n7,7,"a\rb",1,\n7,7,"a\r\nb",2,\n7,7,"a\nb",3,\n'
+    assert set(read(tmp_path / "table.csv", text)["College"]) == {"a\nb"}
+
+
+@pytest.mark.parametrize("name", ["#N/A", "#DIV/0!", "1\0", "a\x1bb"])
+@pytest.mark.parametrize("column", ["College", "Roll"])
+def test_what_is_no_name(tmp_path: Path, name: str, column: str) -> None:
+    text = f"{HEADER}\n7,7,115,1,\n7,7,115,2,\n"
+    wrong = {"College": "115,2,", "Roll": "2,"}[column]
+    text = text.replace(wrong, wrong.replace(wrong.split(",")[0], name, 1), 1)
+    with pytest.raises(InputError, match=rf"row 3, column '{column}': .* is not a name"):
+        read(tmp_path / "table.csv", text)
+
+
+@pytest.mark.parametrize("more", [",1", ",1,2", ",,,"])
+def test_a_first_row_with_too_many_cells(tmp_path: Path, more: str) -> None:
+    with pytest.raises(InputError, match=r"row 2 has more cells than .*; allowed: 5"):
+        read(tmp_path / "table.csv", f"{HEADER}\n7,7,115,1,{more}\n7,7,115,2,{more}\n")
+
+
+@pytest.mark.parametrize("columns", [16_384, 16_385, 1_000_000])
+def test_many_columns(tmp_path: Path, columns: int) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(f"{HEADER},{','.join(f'c{n}' for n in range(columns - 5))}\n7,8,115,1\n")
+    if columns == 16_384:
+        assert tables.read(path, DATA).shape == (1, columns)
+        assert tables.read_students(path, DATA)[0]["1st"].tolist() == [7]
+    else:
+        with pytest.raises(InputError, match=f"has {columns} columns; allowed: 16384"):
+            tables.read(path, DATA)
+
+
+def test_short_rows_are_not_filled_up_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(
+        f"{HEADER},{','.join(f'c{n}' for n in range(10_000))}\n{'7' * 1}\n" + "7\n" * 10**6
+    )
+    with pytest.raises(InputError, match="10005 column names and 1000002 rows"):
+        tables.read(path, DATA)
+
+
+def test_a_number_too_large_to_reckon_with(tmp_path: Path) -> None:
+    text = "1st,2nd,College,Roll,Number,Days\n7,7,115,1,,{}\n"
+    settings = {"numeric": ["Days"]}
+    assert read(tmp_path / "t.csv", text.format("1e100"), **settings)["Days"].tolist() == [1e100]
+    with pytest.raises(InputError, match=r"row 2, column 'Days': -1e\+101 is too large"):
+        read(tmp_path / "t.csv", text.format("-1e101"), **settings)
+
+
 def test_an_id_column_may_be_called_student(tmp_path: Path) -> None:
     found = read(tmp_path / "t.csv", "1st,2nd,College,student\n7,7,115,9\n", id=["student"])
     assert found["student"].tolist() == ["115/9"]
@@ -275,7 +346,23 @@ def test_prepared_tables_come_back_as_they_were(tmp_path: Path) -> None:
     assert students.names.tolist() == ["115/1", "115/2"]
 
 
-@pytest.mark.parametrize("text", ["", "student,1st\n", "student,College,1st,2nd\na,b,c,d\n", None])
+def test_prepared_tables_may_be_empty(tmp_path: Path) -> None:
+    tables.write_csv(EXPECTED[:0], tmp_path / "prepared.csv")
+    students = tables.read_prepared(tmp_path / "prepared.csv", DATA)
+    assert (len(students), students.grades.shape, students.static.shape) == (0, (0, 2), (0, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "student,1st\n",
+        "student,College,1st,2nd\na,b,c,d\n",
+        "student,College,1st,2nd\na,b,inf,7\n",
+        "student,College,1st,2nd\na,b,nan,7\n",
+        None,
+    ],
+)
 def test_prepared_table_of_other_parameters(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "prepared.csv"
     if text is not None:
@@ -324,6 +411,40 @@ def test_excel_cells(tmp_path: Path) -> None:
         assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
 
 
+def test_a_text_that_does_not_fit_a_cell_is_not_cut_off(tmp_path: Path) -> None:
+    def write(length: int) -> None:
+        table = pd.DataFrame({"Student": ["x" * length]})
+        tables.write_excel([tables.Sheet("Students", table, {})], tmp_path / "table.xlsx")
+
+    write(32767)
+    with pytest.raises(InputError, match=r"column 'Student': 'xx.* has 32768 characters"):
+        write(32768)
+
+
+def test_excel_goes_on_in_another_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "SHEET_ROWS", 4)
+    tables.write_excel([tables.Sheet("Students", WRITTEN, {})], tmp_path / "table.xlsx")
+    sheets = openpyxl.load_workbook(tmp_path / "table.xlsx").worksheets
+    assert [(sheet.title, sheet.max_row) for sheet in sheets] == [
+        ("Students", 5),
+        ("Students 2", 3),
+    ]
+    assert [sheet["A1"].value for sheet in sheets] == ["Student", "Student"]
+
+
 def test_csv_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
     tables.write_csv(pd.DataFrame({"ü": [1.5, np.nan]}), tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_bytes() == 'ü\n1.5\n""\n'.encode()
+
+
+def test_a_csv_for_people_holds_no_formula(tmp_path: Path) -> None:
+    names = ["=1+1", "+49", "-5", "-1,5", "-x", "+1+1", "@a", "\t=a", "a=b", "", "-"]
+    frame = pd.DataFrame({"=Student": names, "Grade": [-1.5] * len(names)})
+    tables.write_csv(frame, tmp_path / "table.csv", for_people=True)
+    found = pd.read_csv(tmp_path / "table.csv", dtype=str, keep_default_na=False)
+    assert list(found) == ["'=Student", "Grade"]
+    shown = ["'=1+1", "+49", "-5", "-1,5", "'-x", "'+1+1", "'@a", "'\t=a", "a=b", "", "'-"]
+    assert found["'=Student"].tolist() == shown
+    assert set(found["Grade"]) == {"-1.5"}
+    tables.write_csv(frame, tmp_path / "table.csv")
+    assert pd.read_csv(tmp_path / "table.csv", keep_default_na=False)["=Student"].tolist() == names
