@@ -1,5 +1,6 @@
 """How students become a network's inputs and targets."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -157,7 +158,7 @@ class Encoding:
             slopes = (
                 self.category_slopes * known.categories[:, None, :, None] * grades[:, :, None, :]
             )
-            entering.append(slopes.reshape(*grades.shape[:2], -1))
+            entering.append(slopes.reshape(*grades.shape[:2], math.prod(slopes.shape[2:])))
         entering.append(at_every_step(numeric))
         if self.gaps:
             entering.append(at_every_step(numeric_missing))
@@ -251,7 +252,7 @@ def _by_step(grades: Numbers) -> Numbers:
     parts = []
     for step in range(steps):
         part = np.zeros((students, steps, (step + 1) * width + 1))
-        part[:, step, :-1] = grades[:, : step + 1].reshape(students, -1)
+        part[:, step, :-1] = grades[:, : step + 1].reshape(students, (step + 1) * width)
         part[:, step, -1] = 1
         parts.append(part)
     return np.concatenate(parts, axis=2)

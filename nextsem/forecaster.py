@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
+from hashlib import sha256
 from math import isnan
 from pathlib import Path
 from typing import Self
@@ -16,7 +17,7 @@ from typing import Self
 import numpy as np
 import torch
 from pydantic import BaseModel
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nextsem import InputError
@@ -157,7 +158,9 @@ class Forecaster:
             "architecture": asdict(self.architecture),
             "intervals": asdict(self.intervals) if self.intervals else None,
         }
-        save_file({"weights": self.weights.cpu()}, path, {"nextsem": json.dumps(described)})
+        text, weights = json.dumps(described), self.weights.cpu()
+        marks = {"nextsem": text, "sha256": _checksum(text, weights)}
+        save_file({"weights": weights}, path, marks)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -170,21 +173,44 @@ class Forecaster:
         """
         try:
             with safe_open(path, "pt") as file:
-                described = json.loads(file.metadata()["nextsem"])
-                weights = file.get_tensor("weights")
-            if described.pop("format") != FORMAT:
-                raise KeyError("format")
-            read = _Described.model_validate(described)
-            if weights.dim() != 2 or weights.shape[1] != read.architecture.size:
-                raise ValueError("its weights do not fit its architecture")
-            return cls(**vars(read), weights=weights)
+                marks, weights = file.metadata() or {}, file.get_tensor("weights")
+            text = marks.get("nextsem", "{}")
+            if json.loads(text).get("format") != FORMAT:
+                raise ValueError(f"it does not say {FORMAT!r}")
+            if marks.get("sha256") != _checksum(text, weights):
+                raise ValueError("it was changed since it was saved")
+            read = _Described.model_validate_json(text, strict=True)
+            _check_weights(read.architecture, weights)
+            forecaster = cls(**vars(read), weights=weights)
+            forecaster._try()
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; `dvc repro train` makes it") from None
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # what other programs wrote may fail anywhere
+            reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"{path}: is no forecaster of this version ({reason}); `dvc repro train` makes one"
             ) from None
+        return forecaster
+
+    def _try(self) -> None:
+        """Forecast somebody; a ValueError, if what was read does not fit together."""
+        data = self.data
+        somebody = Students(
+            names=np.array([""]),
+            grades=np.full((1, len(data.semesters)), np.mean(data.grade_range)),
+            static=np.full((1, len(data.static)), "", dtype=str),
+            numeric=np.zeros((1, len(data.numeric))),
+            groups=np.full((1, len(data.groups)), "", dtype=str),
+        )
+        nobody = self.encoding.inputs(self.encoding.known(somebody[:0]))  # takes no memory
+        entering = nobody.shape[2] - self.encoding.direct
+        if (entering, self.encoding.direct) != (self.architecture.inputs, self.architecture.direct):
+            raise ValueError("its encoding does not fit its architecture")
+        with np.errstate(all="ignore"):
+            forecasts = self.predict(somebody)
+            ranges = self.ranges(somebody, forecasts, 0.5)
+        if not np.isfinite(forecasts).all() or (self.intervals and not np.isfinite(ranges).all()):
+            raise ValueError("its forecasts are no numbers")
 
 
 class _Described(BaseModel):
@@ -196,6 +222,21 @@ class _Described(BaseModel):
     encoding: Encoding
     architecture: Architecture
     intervals: Intervals | None
+
+
+def _checksum(text: str, weights: torch.Tensor) -> str:
+    """Of what a saved forecaster holds, to tell damage; whoever forges one can forge this, too."""
+    return sha256(text.encode() + weights.numpy().tobytes()).hexdigest()
+
+
+def _check_weights(architecture: Architecture, weights: torch.Tensor) -> None:
+    if weights.dtype != torch.float32 or weights.dim() != 2 or not len(weights):
+        raise ValueError("its weights are not those of networks")
+    # Each layer has some, so that a number of layers that would take for ever is told apart first.
+    if architecture.layers > weights.shape[1] or architecture.size != weights.shape[1]:
+        raise ValueError("its weights do not fit its architecture")
+    if not torch.isfinite(weights).all():
+        raise ValueError("its weights are no numbers")
 
 
 def fit_many(
