@@ -24,6 +24,7 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 	@$(ACTIVATE) && pytest -m "not slow" -n auto --dist loadfile
 
 test-all: setup  ## Set up, then run the tests that are slow or need more, after make test
+	@$(ACTIVATE) && $(call PINNED,p["dependency-groups"]["fuzz"]) | $(INSTALL)
 	@$(ACTIVATE) && pytest -m slow
 
 bench: setup  ## Measure speed and scale; results to docs/benchmarks.md
@@ -65,10 +66,12 @@ GATED := -S model.cell=gru -S model.layers=1 -S model.hidden=16 -S train.learnin
 
 lock:  ## Pin anew in requirements.txt what pyproject.toml asks for
 	$(PYTHON) -m venv --clear .venv
-	@$(ACTIVATE) && python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*p["project"]["dependencies"], *p["dependency-groups"]["test"], sep="\n")' \
-	  | python -m pip install --quiet --disable-pip-version-check --requirement /dev/stdin
+	@$(ACTIVATE) && $(call PINNED,p["project"]["dependencies"] + p["dependency-groups"]["test"]) | $(INSTALL)
 	@$(ACTIVATE) && { echo "# The exact set that pyproject.toml needs; made by: make lock"; python -m pip freeze | sed 's/+cpu$$//'; } > requirements.txt
 	@touch .venv/.done
+
+PINNED = python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*($(1)), sep="\n")'
+INSTALL := python -m pip install --quiet --disable-pip-version-check --requirement /dev/stdin
 
 clean:  ## Remove the virtual environment
 	rm -rf .venv
