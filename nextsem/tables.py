@@ -106,7 +106,8 @@ def read_students(path: Path, data: Data, to_come: bool = False) -> tuple[pd.Dat
 
     Parameters
     ----------
-    to_come : whether the last semesters may have no column yet, and groups and ids none at all
+    to_come : whether the last semesters may have no column yet, and groups and ids none at all;
+        without an id, the row is the student's name
 
     Returns
     -------
@@ -124,11 +125,13 @@ def read_students(path: Path, data: Data, to_come: bool = False) -> tuple[pd.Dat
     shown = [*data.static, *data.groups, *data.numeric, *data.semesters]
     if STUDENT in shown:
         raise InputError(f"{path}: column '{STUDENT}' is made by us; rename it in the table")
-    optional = [*data.semesters[1:], *data.groups] if to_come else []
+    names = [*data.groups, *(column for column in data.id if column not in data.static)]
+    optional = [*data.semesters[1:], *names] if to_come else []
     columns = list(dict.fromkeys([*data.id, *shown]))
     frame = read(path, data, columns, optional)
     if to_come:
-        frame = _with_those_to_come(path, frame, data, columns)
+        empty = dict.fromkeys(data.semesters, np.nan) | dict.fromkeys(names, "")
+        frame = _with_those_to_come(path, frame, data, empty).reindex(columns=columns)
     numbers, texts = [*data.numeric, *data.semesters], [*data.id, *data.static]
     blank = frame[numbers].isna().all(axis=1)
     blank[blank] = (frame.loc[blank, texts] == "").all(axis=1)
@@ -141,9 +144,9 @@ def read_students(path: Path, data: Data, to_come: bool = False) -> tuple[pd.Dat
 
 
 def _with_those_to_come(
-    path: Path, frame: pd.DataFrame, data: Data, columns: list[str]
+    path: Path, frame: pd.DataFrame, data: Data, empty: dict[str, Any]
 ) -> pd.DataFrame:
-    """Columns for the semesters to come and for groups that a table does not have, all empty."""
+    """A table with empty columns for semesters to come, and what else it does not have."""
     there = [semester in frame for semester in data.semesters]
     known = len(there) - there[::-1].index(True)
     if not all(there[:known]):
@@ -152,10 +155,7 @@ def _with_those_to_come(
             f"{path}: no column {first!r}, though there is a {data.semesters[known - 1]!r} after it; "
             "allowed: none for semesters to come"
         )
-    empty: dict[str, Any] = dict.fromkeys(data.semesters, np.nan) | dict.fromkeys(data.groups, "")
-    return frame.assign(
-        **{name: value for name, value in empty.items() if name not in frame}
-    ).reindex(columns=columns)
+    return frame.assign(**{name: value for name, value in empty.items() if name not in frame})
 
 
 def numeric_columns(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:

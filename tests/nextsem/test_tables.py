@@ -263,6 +263,51 @@ def test_all_columns(tmp_path: Path) -> None:
     assert numeric["College"].tolist() == [115.0, 241.0]
 
 
+def test_spellings_that_mean_the_same_are_one(tmp_path: Path) -> None:
+    text = f"{HEADER},Gender\n7,7,N,1,,M\n7,7,North,2,,Male\n7,7,2,3,,F\n7,7,2.0,4,,\n"
+    spellings = {"Gender": {"M": "Male", "F": "Female"}, "College": {"N": "North", "2": "South"}}
+    found = read(tmp_path / "t.csv", text, groups=["Gender"], spellings=spellings)
+    assert found["College"].tolist() == ["North", "North", "South", "South"]
+    assert found["Gender"].tolist() == ["Male", "Male", "Female", ""]
+    assert found["student"].tolist() == ["North/1", "North/2", "South/3", "South/4"]
+
+
+def test_groups_come_along_and_name_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    frame = read(path, f"{HEADER},Gender\n7,,115,1,,NA\n7,7,115,2,,\n", groups=["Gender"])
+    tables.write_csv(frame, path)
+    data = DATA.model_copy(update={"groups": ["Gender"]})
+    students = tables.read_prepared(path, data)
+    assert students.groups.tolist() == [["NA"], [""]]
+    assert students.names.tolist() == ["115/1", "115/2"]
+    with pytest.raises(InputError, match="no column 'Gender'"):
+        read(path, TEXT, groups=["Gender"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_a_table_with_columns_to_come(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"t.{ending}"
+    data = DATA.model_copy(update={"semesters": ["1st", "2nd", "3rd"], "groups": ["Gender"]})
+    frame = pd.DataFrame({"2nd": [7, 6.5], "College": [115, 241], "1st": [8.11, np.nan]})
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_excel(path, index=False)
+    found, _ = tables.read_students(path, data, to_come=True)
+    assert list(found) == ["student", "College", "Gender", "1st", "2nd", "3rd"]
+    assert found["student"].tolist() == ["row 2", "row 3"]
+    students = tables.students(found, data)
+    np.testing.assert_array_equal(students.grades, [[8.11, 7, np.nan], [np.nan, 6.5, np.nan]])
+    assert students.groups.tolist() == [[""], [""]]
+    with pytest.raises(InputError, match=r"no column 'Roll'|no column '3rd'"):
+        tables.read_students(path, data)
+
+
+def test_no_column_may_be_missing_before_one_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("1st,3rd,College\n7,7,115\n")
+    data = DATA.model_copy(update={"semesters": ["1st", "2nd", "3rd", "4th"]})
+    with pytest.raises(InputError, match=r"no column '2nd', though there is a '3rd' after it"):
+        tables.read_students(path, data, to_come=True)
+
+
 def excel(path: Path, rows: list[list[object]], sheet: str = "") -> None:
     book = xlsxwriter.Workbook(str(path), {"nan_inf_to_errors": True})
     book.add_worksheet("Notes" if sheet else None)
@@ -430,6 +475,28 @@ def test_excel_goes_on_in_another_sheet(tmp_path: Path, monkeypatch: pytest.Monk
         ("Students 2", 3),
     ]
     assert [sheet["A1"].value for sheet in sheets] == ["Student", "Student"]
+
+
+def test_excel_sheets_shades_and_empty_tables(tmp_path: Path) -> None:
+    path = tmp_path / "table.xlsx"
+    wide = WRITTEN.assign(Risk=0.25, Remark="a text that is long, " * 9)
+    sheets = [
+        Sheet("Wide", wide, {"Risk": "0%"}, shaded=["Risk"]),
+        Sheet("Empty", WRITTEN[:0], {}, shaded=["Grade"]),
+    ]
+    tables.write_excel(sheets, path)
+    first, second = openpyxl.load_workbook(path).worksheets
+    assert [first.title, second.title] == ["Wide", "Empty"]
+    assert [first.freeze_panes, second.freeze_panes] == ["B2", "A2"]
+    assert first["C2"].number_format == "0%"
+    (shade,) = first.conditional_formatting
+    assert str(shade.sqref) == "C2:C7"
+    assert shade.rules[0].type == "colorScale"
+    assert first["D2"].alignment.wrap_text
+    assert first.column_dimensions["D"].width <= 81
+    assert first.row_dimensions[2].height > 15
+    assert [cell.value for cell in second[1]] == ["Student", "Grade"]
+    assert second.max_row == 1
 
 
 def test_csv_is_utf8_with_unix_line_ends(tmp_path: Path) -> None:
