@@ -40,16 +40,12 @@ def coverage(actual: Numbers, ranges: Numbers, categories: Texts | None = None) 
     Returns
     -------
     `coverage`, the share of actual grades within their ranges, and the mean `width` of these, grade
-    points; with categories, `by` holds both and
-    the count `n` for each of the largest. NaN where no range was given.
+    points; with categories, `by` holds both and the count `n` for each of the largest. NaN where no
+    range was given.
     """
-    within = (actual >= ranges[:, 0]) & (actual <= ranges[:, 1])
-    given = np.isfinite(ranges).all(axis=1)
-    if not given.all():
-        return {"coverage": float("nan"), "width": float("nan")}
     result: dict[str, Any] = {
-        "coverage": float(within.mean()),
-        "width": float(np.ptp(ranges, axis=1).mean()),
+        "coverage": float(within(actual, ranges).mean()),
+        "width": float((ranges[:, 1] - ranges[:, 0]).mean()),
     }
     if categories is not None:
         result["by"] = {
@@ -58,6 +54,12 @@ def coverage(actual: Numbers, ranges: Numbers, categories: Texts | None = None) 
             for category in largest(categories, SHOWN)
         }
     return result
+
+
+def within(actual: Numbers, ranges: Numbers) -> Numbers:
+    """1 for a grade within its range, 0 for others, [forecasts]; NaN without a range."""
+    held = (actual >= ranges[:, 0]) & (actual <= ranges[:, 1])
+    return np.where(np.isnan(ranges).any(axis=1), np.nan, held)
 
 
 def worse(grades: Numbers, line: float, lower_is_better: bool) -> Numbers:

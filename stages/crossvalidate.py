@@ -22,6 +22,7 @@ from nextsem.scores import (
     paired_difference,
     reliability,
     scores,
+    within,
     worse,
 )
 from nextsem.students import Numbers, Students, pseudonyms
@@ -170,7 +171,7 @@ def student_means(
         count[part.test] += 1
         total["squared_error"][part.test] += (forecast - actual) ** 2
         total["error"][part.test] += forecast - actual
-        total["within"][part.test] += (actual >= ranges[:, 0]) & (actual <= ranges[:, 1])
+        total["within"][part.test] += within(actual, ranges)
         total["width"][part.test] += ranges[:, 1] - ranges[:, 0]
     return {name: each / count for name, each in total.items()}
 
@@ -275,6 +276,19 @@ def tell(metrics: dict[str, Any], against: dict[str, Difference], parameters: Pa
             f"({each.low:+.4f} to {each.high:+.4f}), p {each.p:.3f}"
         )
     held = metrics["intervals"]
+    if np.isnan(held["coverage"]):
+        print("train.validation_size is 0: no row is held out, so no range and no risk is given")
+    else:
+        tell_ranges(metrics, parameters)
+    for category, each in metrics["unseen"].items():
+        print(
+            f"without {category}: {each['n']} students of it, network {each['network']:.4f}, "
+            f"linear {each['linear']:.4f}"
+        )
+
+
+def tell_ranges(metrics: dict[str, Any], parameters: Params) -> None:
+    held = metrics["intervals"]
     print(f"ranges: hold {held['coverage']:.1%} of the grades, mean width {held['width']:.2f}")
     for category, each in held.get("by", {}).items():
         print(f"  {category:14} {each['coverage']:.1%}, {each['width']:.2f} ({each['n']} students)")
@@ -284,11 +298,6 @@ def tell(metrics: dict[str, Any], against: dict[str, Difference], parameters: Pa
         print(
             f"risk of {line_of(parameters)}: Brier score {metrics['risk']['brier']:.4f}, linear "
             f"{metrics['risk']['brier_linear']:.4f}, base rate {metrics['risk']['brier_base']:.4f}"
-        )
-    for category, each in metrics["unseen"].items():
-        print(
-            f"without {category}: {each['n']} students of it, network {each['network']:.4f}, "
-            f"linear {each['linear']:.4f}"
         )
 
 
