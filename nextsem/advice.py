@@ -114,7 +114,7 @@ def meanings(forecaster: Forecaster, coverage: float, line: float) -> dict[str, 
     return {
         "Student": "As named by " + (", ".join(data.id) if data.id else "the row of the table"),
         _forecast(data): f"The grade of the {last} that is to be expected",
-        _RANGE[0]: f"About {coverage:.0%} of such students get a grade from here ...",
+        _RANGE[0]: f"About {_percent(coverage)} of such students get a grade from here ...",
         _RANGE[1]: "... up to here",
         risk_column(data, line): f"How likely the {last} is to be {beyond} {line:g}",
         "Semesters known": f"Of those before the {last}. The fewer, the wider the range",
@@ -138,6 +138,10 @@ def meanings(forecaster: Forecaster, coverage: float, line: float) -> dict[str, 
 
 def risk_column(data: Data, line: float) -> str:
     return f"Risk {'above' if data.lower_is_better else 'below'} {line:g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g}%"
 
 
 def _forecast(data: Data) -> str:
@@ -186,7 +190,7 @@ def _about(forecaster: Forecaster, coverage: float) -> list[tuple[str, str]]:
             ),
             (
                 "Ranges",
-                f"Made to hold {coverage:.0%} of the grades, from the errors on students held out of "
+                f"Made to hold {_percent(coverage)} of the grades, from the errors on students held out of "
                 "training. That is measured on students like those trained on, and not guaranteed for "
                 "other years or other places",
             ),

@@ -1,13 +1,16 @@
 """What several tests share: the published table, and checkouts of this project to run it in."""
 
+import importlib
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import stages  # noqa: F401 (pins the numeric kernels, before torch is loaded)
 from nextsem import cohort, params
@@ -80,6 +83,44 @@ class Checkout:
 def checkout(tmp_path: Path) -> Checkout:
     """A fresh checkout, in which nothing has run."""
     return Checkout(tmp_path / "checkout")
+
+
+class Project:
+    """A folder with parameters of its own, made quick, where stages run in this very process."""
+
+    def __init__(self, path: Path, **changes: object) -> None:
+        self.path = path
+        path.mkdir(parents=True)
+        self._parameters = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+        self.change(**QUICK | changes)
+
+    def change(self, **changes: object) -> None:
+        """Other values of parameters, each named as group_key."""
+        for name, value in changes.items():
+            group, _, key = name.partition("_")
+            assert key in self._parameters[group]
+            self._parameters[group][key] = value
+        text = yaml.safe_dump(self._parameters, allow_unicode=True)
+        (self.path / "params.yaml").write_text(text, encoding="utf-8")
+
+    def stage(self, name: str, *arguments: str) -> None:
+        module = importlib.import_module(f"stages.{name}")
+        with pytest.MonkeyPatch.context() as patch, chdir(self.path):
+            patch.setattr(sys, "argv", [name, *arguments])
+            module.main()
+
+
+# Two networks, each of which holds out one half, so that every student tells of the errors.
+QUICK: dict[str, object] = {
+    "model_members": 2,
+    "model_layers": 1,
+    "model_hidden": 8,
+    "train_epochs": 30,
+    "train_validation_size": 0.5,
+    "crossvalidate_folds": 2,
+    "crossvalidate_repeats": 1,
+    "crossvalidate_by": None,
+}
 
 
 def _run(
