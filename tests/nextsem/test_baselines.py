@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.preprocessing import OneHotEncoder
 
-from nextsem.baselines import BASELINES, PENALTIES
+from nextsem.baselines import BASELINES, PENALTIES, linear_risk
 from nextsem.students import Numbers, Students
 
 DRAW = np.random.default_rng(0)
@@ -74,3 +75,21 @@ def test_a_category_that_was_never_seen_and_a_missing_number_are_forecast() -> N
     test.numeric[1] = np.nan
     for baseline in BASELINES.values():
         assert np.isfinite(baseline(train, test)).all()
+
+
+def test_the_risk_by_linear_regression_is_that_of_normal_errors() -> None:
+    train, test = students(50, 0), students(9, 0)
+    plain = LinearRegression().fit(train.grades[:, :-1], train.target)
+    residuals = train.target - plain.predict(train.grades[:, :-1])
+    spread = np.sqrt(np.sum(residuals**2) / (50 - 4))
+    errors = stats.norm(plain.predict(test.grades[:, :-1]), spread)
+    np.testing.assert_allclose(linear_risk(train, test, 6.5, False), errors.cdf(6.5))
+    np.testing.assert_allclose(linear_risk(train, test, 6.5, True), errors.sf(6.5))
+    assert np.isnan(linear_risk(train, test, float("nan"), False)).all()
+
+
+def test_a_risk_without_any_error_is_certain() -> None:
+    train = students(50, 0)
+    train.grades[:, -1] = train.grades[:, 0] + 1
+    risk = linear_risk(train, train, 8.0, False)
+    np.testing.assert_allclose(risk, train.target < 8.0, atol=1e-6)

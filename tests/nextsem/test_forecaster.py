@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from nextsem import InputError
-from nextsem.forecaster import Forecaster, _members, fit_many
+from nextsem import InputError, forecaster
+from nextsem.forecaster import Forecaster, Training, _members, fit_many
 from nextsem.params import Data, Model, Train
 from nextsem.students import Students
 from tests.conftest import PARAMETERS, simulated
@@ -17,11 +19,26 @@ from tests.conftest import PARAMETERS, simulated
 DATA: Data = PARAMETERS.data
 MODEL: Model = PARAMETERS.model.model_copy(update={"members": 3, "hidden": 8, "layers": 1})
 TRAIN: Train = PARAMETERS.train.model_copy(update={"epochs": 20})
+COLLEGES = ["115", "116", "165", "241"]
+SEMESTERS = 5
 
 
 @pytest.fixture(scope="module")
 def trained() -> Forecaster:
     return Forecaster.fit(simulated(), DATA, MODEL, TRAIN).forecaster
+
+
+@pytest.fixture(scope="module")
+def halves() -> Training:
+    """Four networks, each of which holds out one half: everyone is held out twice."""
+    model = MODEL.model_copy(update={"members": 4})
+    train = TRAIN.model_copy(update={"validation_size": 0.5, "epochs": 60})
+    return Forecaster.fit(simulated(400), DATA, model, train)
+
+
+@pytest.fixture(scope="module")
+def calibrated(halves: Training) -> Forecaster:
+    return halves.calibrated("College Code", gaps=True)
 
 
 def with_static(students: Students, category: str) -> Students:
@@ -94,15 +111,166 @@ def test_held_out_forecasts_are_those_of_networks_that_did_not_learn_them() -> N
     assert np.isnan(trained.held_out[seen_by_all]).all()
 
 
-def test_a_saved_forecaster_is_the_same_one(trained: Forecaster, tmp_path: Path) -> None:
-    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
-    trained.save(first)
-    Forecaster.load(first).save(second)
-    assert first.read_bytes() == second.read_bytes()
+# Ranges and risks -------------------------------------------------------------
+
+
+def test_intervals_come_from_forecasts_of_students_held_out(halves: Training) -> None:
+    found = halves.calibrated("College Code").intervals
+    residuals = halves.students.target - halves.held_out
+    assert found.spread == pytest.approx(np.sqrt(np.mean(residuals**2)))
+    college = halves.students.static[:, 0]
+    scaled = residuals / np.array([found.spreads[each] for each in college])
+    np.testing.assert_allclose(found.residuals, np.sort(scaled))
+    assert found.by == "College Code"
+    alike = halves.calibrated(None).intervals
+    assert (alike.by, alike.spreads) == (None, {})
+    np.testing.assert_allclose(alike.residuals, np.sort(residuals) / alike.spread)
+
+
+def test_who_has_a_gap_does_not_tell_how_good_it_is(halves: Training) -> None:
+    """Ranges are for complete students, and wider by a factor for others."""
+    students = replace(halves.students, grades=halves.students.grades.copy())
+    students.grades[::3, 1] = np.nan
+    gappy = replace(halves, students=students)
+    assert np.flatnonzero(~gappy.tried).tolist() == list(range(0, len(students), 3))
+    assert len(gappy.calibrated(None).intervals.residuals) == gappy.tried.sum()
+
+
+def test_ranges_hold_other_students_grades(calibrated: Forecaster) -> None:
+    others = simulated(3000, seed=9)
+    forecasts = calibrated.predict(others)
+    low, high = calibrated.ranges(others, forecasts, 0.9).T
+    within = (others.target >= low) & (others.target <= high)
+    assert within.mean() == pytest.approx(0.9, abs=0.04)
+    for college in COLLEGES:
+        assert within[others.static[:, 0] == college].mean() > 0.83
+    risk = calibrated.risk(others, forecasts, 6.0)
+    assert risk.mean() == pytest.approx((others.target < 6).mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("known", ["1000", "0001", "0011", "1110", "1001"])
+def test_ranges_hold_where_semesters_are_missing(calibrated: Forecaster, known: str) -> None:
+    semesters = np.array([each == "1" for each in known])
+    others = simulated(3000, seed=9)
+    few = others.knowing(np.append(semesters, True))
+    forecasts = calibrated.predict(few)
+    low, high = calibrated.ranges(few, forecasts, 0.9).T
+    within = (others.target >= low) & (others.target <= high)
+    assert 0.85 <= within.mean() <= 0.96
+    all_known = calibrated.ranges(others, forecasts, 0.9)
+    assert ((high - low) >= (all_known[:, 1] - all_known[:, 0]) - 1e-9).all()
+
+
+def test_without_held_out_students_there_is_no_range_and_no_risk() -> None:
+    train = TRAIN.model_copy(update={"validation_size": 0.0, "epochs": 2})
+    training = Forecaster.fit(simulated(), DATA, MODEL, train)
+    assert not training.tried.any()
+    assert np.isnan(training.held_out).all()
+    bare = training.calibrated("College Code", gaps=True)
+    assert bare.intervals is None
     students = simulated()
-    np.testing.assert_array_equal(
-        Forecaster.load(first).predict(students), trained.predict(students)
+    forecasts = bare.predict(students)
+    assert np.isnan(bare.spread(students)).all()
+    assert np.isnan(bare.ranges(students, forecasts, 0.9)).all()
+    assert np.isnan(bare.risk(students, forecasts, 6.0)).all()
+
+
+def test_without_a_line_there_is_no_risk(calibrated: Forecaster) -> None:
+    students = simulated()
+    assert np.isnan(calibrated.risk(students, calibrated.predict(students), float("nan"))).all()
+
+
+# Reasons ----------------------------------------------------------------------
+
+GRADE = st.floats(0, 10) | st.just(float("nan"))
+SOME_STUDENTS = st.lists(
+    st.tuples(*[GRADE] * (SEMESTERS - 1), st.sampled_from([*COLLEGES, "999", ""])), max_size=8
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=SOME_STUDENTS)
+def test_contributions_add_up_to_the_forecast(
+    calibrated: Forecaster, rows: list[tuple[float, float, float, float, str]]
+) -> None:
+    students = Students(
+        np.arange(len(rows)).astype(str),
+        np.array([[*row[:-1], np.nan] for row in rows]).reshape(-1, SEMESTERS),
+        np.array([[row[-1]] for row in rows], dtype=str).reshape(-1, 1),
+        np.empty((len(rows), 0)),
+        np.empty((len(rows), 0), dtype=str),
     )
+    average, contributions = calibrated.explain(students)
+    assert contributions.shape == (len(rows), SEMESTERS)
+    forecasts = calibrated.predict(students)
+    np.testing.assert_allclose(average + contributions.sum(axis=1), forecasts, atol=0.005)
+    missing = np.isnan(students.grades[:, :-1])
+    np.testing.assert_allclose(contributions[:, :-1][missing], 0, atol=1e-6)
+    unknown = ~np.isin(students.static[:, 0], COLLEGES)
+    np.testing.assert_allclose(contributions[unknown, -1], 0, atol=1e-6)
+
+
+def test_the_average_student_is_the_same_for_all_whose_semesters_are_known(
+    calibrated: Forecaster,
+) -> None:
+    average, _ = calibrated.explain(simulated())
+    assert np.ptp(average) < 1e-5
+    everyone = calibrated.predict(simulated(400)).mean()
+    assert average[0] == pytest.approx(everyone, abs=0.3)
+
+
+def test_a_semesters_contribution_has_the_sign_of_its_distance_from_the_mean(
+    calibrated: Forecaster,
+) -> None:
+    students = simulated(400)
+    _, contributions = calibrated.explain(students)
+    distance = students.grades[:, 3] - students.grades[:, 3].mean()
+    far = np.abs(distance) > 0.5
+    assert (np.sign(contributions[far, 3]) == np.sign(distance[far])).mean() > 0.99
+
+
+def test_many_inputs_add_up_too() -> None:
+    names = [f"n{number}" for number in range(8)]
+    students = simulated()
+    draw = np.random.default_rng(0)
+    numeric = draw.normal(50, 20, (len(students), len(names)))
+    numeric[5, 3] = np.nan
+    students = replace(students, numeric=numeric)
+    data = DATA.model_copy(update={"numeric": names})
+    own = Forecaster.fit(students, data, MODEL, TRAIN).forecaster
+    average, contributions = own.explain(students)
+    assert contributions.shape == (len(students), 4 + 1 + 8)
+    total = average + contributions.sum(axis=1)
+    np.testing.assert_allclose(total, own.predict(students), atol=0.005)
+    assert contributions[5, 5 + 3] == pytest.approx(0, abs=1e-6)
+
+
+def test_how_many_are_explained_at_a_time_changes_nothing(
+    calibrated: Forecaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = calibrated.explain(simulated())
+    monkeypatch.setattr(forecaster, "_EXPLAINED", 7)
+    monkeypatch.setattr(forecaster, "_FORECAST", 50)
+    for first, second in zip(whole, calibrated.explain(simulated()), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+# Saving -----------------------------------------------------------------------
+
+
+def test_a_saved_forecaster_is_the_same_one(calibrated: Forecaster, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    calibrated.save(first)
+    read = Forecaster.load(first)
+    read.save(second)
+    assert first.read_bytes() == second.read_bytes()
+    for name in ("data", "trained_on", "profile", "encoding", "architecture", "intervals"):
+        assert getattr(read, name) == getattr(calibrated, name)
+    students = simulated()
+    forecasts = read.predict(students)
+    np.testing.assert_array_equal(forecasts, calibrated.predict(students))
+    ranges = read.ranges(students, forecasts, 0.9)
+    np.testing.assert_array_equal(ranges, calibrated.ranges(students, forecasts, 0.9))
 
 
 def tampered(trained: Forecaster, path: Path) -> dict[str, bytes]:
@@ -116,6 +284,7 @@ def tampered(trained: Forecaster, path: Path) -> dict[str, bytes]:
         "pickle": b"\x80\x04\x95\x0c\x00\x00\x00\x00\x00\x00\x00\x8c\x05hello\x94.",
         "other weights": path.read_bytes(),
         "other version": whole.replace(b"nextsem forecaster", b"foreign forecaster"),
+        "other intervals": whole.replace(b'\\"intervals\\": null', b'\\"intervals\\": 1234'),
     }
 
 
@@ -127,7 +296,7 @@ def _metadata(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "kind", ["empty", "cut", "text", "pickle", "other weights", "other version"]
+    "kind", ["empty", "cut", "text", "pickle", "other weights", "other version", "other intervals"]
 )
 def test_what_is_no_forecaster_is_refused(trained: Forecaster, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "forecaster.safetensors"

@@ -1,6 +1,7 @@
 """params.yaml: what is read from it, and what is refused."""
 
 import copy
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,34 @@ def test_refuses(tmp_path: Path, key: str, value: object, fragment: str) -> None
     assert fragment in text
     assert key in text or "data names column" in text
     assert len(text.splitlines()) == 1
+
+
+def test_a_line_that_no_grade_can_be_beyond_is_none(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "evaluate.at_risk_below", 6.5).line == 6.5
+    for line in (0, 10, -1, 11):
+        assert isnan(loaded(tmp_path, "evaluate.at_risk_below", line).line)
+
+
+def test_ranges_are_by_a_static_column_or_alike(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "intervals.by", "College Code").ranges_by == "College Code"
+    assert loaded(tmp_path, "intervals.by", "Gender").ranges_by is None
+    assert loaded(tmp_path, "intervals.by", None).ranges_by is None
+    assert loaded(tmp_path, "data.static", []).ranges_by is None
+
+
+def test_a_group_of_them_checked_by_itself() -> None:
+    data = params.check(params.Data, GOOD["data"] | {"sheet": 2024}, "--set")
+    assert data.sheet == "2024"
+    with pytest.raises(InputError, match=r"^--set: colour is no parameter; allowed: table, sem"):
+        params.check(params.Data, GOOD["data"] | {"colour": "red"}, "--set")
+    with pytest.raises(InputError, match=r"^--set: header_row is 'x'; it should be a valid int"):
+        params.check(params.Data, GOOD["data"] | {"header_row": "x"}, "--set")
+
+
+def test_a_text_as_yaml() -> None:
+    assert params.parse("[a, 1, 1e-5, true]", "here") == ["a", 1, 1e-5, True]
+    with pytest.raises(InputError, match=r"^here, row 1: not YAML"):
+        params.parse("[", "here")
 
 
 def test_a_misspelt_key_is_named_first(tmp_path: Path) -> None:
