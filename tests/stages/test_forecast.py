@@ -427,16 +427,16 @@ def test_text_that_starts_like_a_formula_stays_text(project: Project) -> None:
 def test_more_students_than_a_sheet_holds_are_written_beside_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tables, "SHEET_ROWS", 9)
+    monkeypatch.setattr(tables, "SHEET_ROWS", 30)
     remark = about(project, newcomers())["Remark"]
-    said = f"a sheet of Excel holds the first 9 of {len(newcomers())} students; new.csv holds all"
+    said = f"a sheet of Excel holds the first 30 of {len(newcomers())} students; new.csv holds all"
     assert remark == said
     assert said in capsys.readouterr().out
     table, _ = workbook(project.path / "new.xlsx")
     plain = pd.read_csv(project.path / "new.csv")
-    assert len(table) == 9
+    assert len(table) == 30
     assert len(plain) == len(newcomers())
-    assert table["Student"].tolist() == plain["Student"].astype(str).tolist()[:9]
+    assert table["Student"].tolist() == plain["Student"].astype(str).tolist()[:30]
 
 
 def test_very_many_students_are_forecast_and_not_explained(
