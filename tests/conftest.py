@@ -1,5 +1,6 @@
 """What several tests share: the published table, and checkouts of this project to run it in."""
 
+import copy
 import importlib
 import os
 import shutil
@@ -73,6 +74,22 @@ class Checkout:
         assert old in text
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
+    def copy(self, path: Path) -> "Checkout":
+        """The same, with all that is in its folder."""
+        shutil.copytree(self.path, path)
+        return self.at(path)
+
+    def clone(self, path: Path) -> "Checkout":
+        """What another person gets of it: all that is in Git, and nothing else."""
+        self.run("git", "clone", "--quiet", str(self.path), str(path))
+        return self.at(path)
+
+    def at(self, path: Path) -> "Checkout":
+        """A checkout that another command has made."""
+        other = copy.copy(self)
+        other.path = path
+        return other
+
     def commit(self, message: str) -> None:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
         _run(self.path, "git", "add", "--all")
@@ -121,6 +138,28 @@ QUICK: dict[str, object] = {
     "crossvalidate_repeats": 1,
     "crossvalidate_by": None,
 }
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which the pipeline has run, made quick. To be cloned or copied, not changed."""
+    checkout = Checkout(tmp_path_factory.mktemp("quick") / "checkout")
+    checkout.replace("params.yaml", "  epochs: 1000", "  epochs: 10")
+    checkout.replace("params.yaml", "  members: 6", "  members: 2")
+    checkout.replace("params.yaml", "  repeats: 2", "  repeats: 1")
+    checkout.run("dvc", "repro")
+    checkout.commit("ran")
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of tests/package.json, as its lock pins them."""
+    folder = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy2(ROOT / "tests" / name, folder)
+    _run(folder, "npm", "ci", "--silent", "--no-audit", "--no-fund")
+    return folder
 
 
 def _run(
