@@ -13,7 +13,7 @@ setup: .venv/.done  ## Make the virtual environment .venv from requirements.txt
 .venv/.done: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nextsem needs Python 3.11 or newer, not " + sys.version.split()[0] + "; name another: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
-	$(ACTIVATE) && python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(ACTIVATE) && $(INSTALL) requirements.txt
 	@touch $@
 
 test: setup  ## Set up, then run every check, and the tests that need nothing else
@@ -23,9 +23,13 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 	@$(ACTIVATE) && lint-imports --no-logo
 	@$(ACTIVATE) && pytest -m "not slow" -n auto --dist loadfile
 
-test-all: setup  ## Set up, then run the tests that are slow or need more, after make test
-	@$(ACTIVATE) && $(call PINNED,p["dependency-groups"]["fuzz"]) | $(INSTALL)
+test-all: .venv/.slow  ## Set up more, then run the tests that are slow or need more, after make test
+	@tests/install-programs
 	@$(ACTIVATE) && pytest -m slow
+
+.venv/.slow: .venv/.done requirements-slow.txt
+	$(ACTIVATE) && $(INSTALL) requirements-slow.txt
+	@touch $@
 
 bench: setup  ## Measure speed and scale; results to docs/benchmarks.md
 	@$(ACTIVATE) && python -m benchmarks.together
@@ -64,14 +68,20 @@ CHALLENGER := $(ON_PUBLISHED) --queue -S crossvalidate.by=null
 GATED := -S model.cell=gru -S model.layers=1 -S model.hidden=16 -S train.learning_rate=0.003 \
   -S train.epochs=140 -S train.patience=0 -S model.linear_path=false -S model.category_slopes=0
 
-lock:  ## Pin anew in requirements.txt what pyproject.toml asks for
+lock:  ## Pin anew in requirements*.txt what pyproject.toml asks for
 	$(PYTHON) -m venv --clear .venv
-	@$(ACTIVATE) && $(call PINNED,p["project"]["dependencies"] + p["dependency-groups"]["test"]) | $(INSTALL)
-	@$(ACTIVATE) && { echo "# The exact set that pyproject.toml needs; made by: make lock"; python -m pip freeze | sed 's/+cpu$$//'; } > requirements.txt
+	@$(ACTIVATE) && $(ASKED) dependencies test | $(INSTALL) /dev/stdin
+	@$(ACTIVATE) && { echo "# The exact set that pyproject.toml needs; made by: make lock"; $(FREEZE); } > requirements.txt
 	@touch .venv/.done
+	@$(ACTIVATE) && $(ASKED) slow | $(INSTALL) /dev/stdin --constraint requirements.txt
+	@$(ACTIVATE) && { echo "# What the slow tests need besides; made by: make lock"; echo "--requirement requirements.txt"; \
+	  $(FREEZE) | grep --invert-match --line-regexp --fixed-strings --file requirements.txt; } > requirements-slow.txt
+	@touch .venv/.slow
 
-PINNED = python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print(*($(1)), sep="\n")'
-INSTALL := python -m pip install --quiet --disable-pip-version-check --requirement /dev/stdin
+ASKED := python -c 'import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+  [print(each) for group in sys.argv[1:] for each in {**p["project"], **p["dependency-groups"]}[group]]'
+INSTALL := python -m pip install --quiet --disable-pip-version-check --requirement
+FREEZE := python -m pip freeze | sed 's/+cpu$$//'
 
 clean:  ## Remove the virtual environment
 	rm -rf .venv
