@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
+DOCUMENTS = ROOT / "docs"
 
 
 def machine(*packages: str) -> dict[str, Any]:
@@ -34,17 +34,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def write(name: str, results: dict[str, Any], section: str) -> None:
-    """Write the results as JSON, put the section into the document, and print it."""
+def write(name: str, results: dict[str, Any], section: str, page: str = "benchmarks.md") -> None:
+    """Write the results as JSON, put the section into a page of docs/, and print it."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=2) + "\n"
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
     begin, end = f"<!-- {name}: written by python -m benchmarks.{name} -->", f"<!-- /{name} -->"
-    document = DOCUMENT.read_text(encoding="utf-8")
+    document = (DOCUMENTS / page).read_text(encoding="utf-8")
     start, stop = document.index(begin) + len(begin), document.index(end)
     section = f"{section}\n\n{sentence(results['machine'])}"
     document = f"{document[:start]}\n{section}\n{document[stop:]}"
-    DOCUMENT.write_text(document, encoding="utf-8")
+    (DOCUMENTS / page).write_text(document, encoding="utf-8")
     print(section)
 
 

@@ -10,7 +10,7 @@ from nextsem.forecaster import Training, fit_many
 from nextsem.params import Data, Model, Params, Train
 from nextsem.scores import mse, repeated_folds, worse
 from nextsem.students import Numbers, Rows, Students, largest
-from nextsem.training import Progress
+from nextsem.training import Keeper, Progress
 
 # Leaving each of very many categories out would take long; the largest ones tell as much.
 MOST_CATEGORIES = 10
@@ -77,6 +77,7 @@ def forecast_parts(
     parts: Sequence[Part],
     parameters: Params,
     on_epoch: Callable[[Progress], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Forecasts:
     """Forecast each part's test rows by the network and by every baseline.
 
@@ -93,7 +94,7 @@ def forecast_parts(
     seeds = np.random.SeedSequence([train.seed, len(students)]).generate_state(len(parts))
 
     def networks(cohorts: Sequence[Students], recipe: tuple[Data, Model, Train]) -> list[Training]:
-        return fit_many(cohorts, [int(seed) for seed in seeds], *recipe, on_epoch)
+        return fit_many(cohorts, [int(seed) for seed in seeds], *recipe, on_epoch, keeper)
 
     with_gaps = [
         each + incomplete[part.incomplete] for each, part in zip(learn_from, parts, strict=True)

@@ -2,6 +2,9 @@
 
 import errno
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -9,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 DECIMALS = 6
+PARTIAL = ".partial."  # and the process that writes it, and the output's name
 
 
 @contextmanager
 def whole_files() -> Iterator[Callable[[str | Path], Path]]:
     """Give each output a path to write to, and put them all in place at the end.
 
-    If anything fails before that, what stood there is left as it was.
+    If anything fails before that, what stood there is left as it was. What a killed process left
+    half-written is removed by the next one that writes the same output.
 
     Yields
     ------
@@ -27,7 +32,8 @@ def whole_files() -> Iterator[Callable[[str | Path], Path]]:
     def place(path: str | Path) -> Path:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial[path] = path.with_name(f".partial.{path.name}")
+        _remove_left_over(path)
+        partial[path] = path.with_name(f"{PARTIAL}{os.getpid()}.{path.name}")
         return partial[path]
 
     try:
@@ -35,11 +41,53 @@ def whole_files() -> Iterator[Callable[[str | Path], Path]]:
         for path in partial:  # before the first one is put in place
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
-        for path, written in partial.items():
-            written.replace(path)
+        with _undisturbed():
+            for path, written in partial.items():
+                written.replace(path)
+    except OSError as error:  # is to name the output
+        names = {str(written): str(path) for path, written in partial.items()}
+        last = next(reversed(names.values()), None)
+        error.filename = names.get(error.filename, error.filename or last)
+        raise
     finally:
         for written in partial.values():
             written.unlink(missing_ok=True)
+
+
+def _remove_left_over(path: Path) -> None:
+    """Remove what processes that are no more have written of an output."""
+    for left in path.parent.glob(f"{PARTIAL}*"):
+        process, _, name = left.name.removeprefix(PARTIAL).partition(".")
+        if name == path.name and process.isdigit() and not _runs(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # It is somebody else's.
+        return True
+    return True
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off signals that would end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hears signals in the main thread alone.
+        return
+    heard: list[int] = []
+    ends: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(each, lambda number, _: heard.append(number)) for each in ends]
+    try:
+        yield
+    finally:
+        for number, handler in zip(ends, before, strict=True):
+            signal.signal(number, handler)
+        for number in heard:
+            signal.raise_signal(number)
 
 
 def write_metrics(metrics: dict[str, Any], path: Path) -> None:

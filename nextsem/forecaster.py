@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from nextsem import InputError
 from nextsem.attribution import shapley_values
@@ -28,7 +28,7 @@ from nextsem.network import Architecture
 from nextsem.params import Data, Model, Train
 from nextsem.resemblance import Profile
 from nextsem.students import Mask, Numbers, Rows, Students
-from nextsem.training import Fitted, Job, Progress, Recipe, fit, forecast
+from nextsem.training import Fitted, Job, Keeper, Progress, Recipe, fit, forecast
 
 FORMAT = "nextsem forecaster 2"
 
@@ -66,9 +66,10 @@ class Forecaster:
         model: Model,
         train: Train,
         on_epoch: Callable[[Progress], None] | None = None,
+        keeper: Keeper | None = None,
     ) -> "Training":
         """Train on students whose last semester is known."""
-        return fit_many([students], [train.seed], data, model, train, on_epoch)[0]
+        return fit_many([students], [train.seed], data, model, train, on_epoch, keeper)[0]
 
     def predict(self, students: Students) -> Numbers:
         """Forecast grades of the last semester, [students], grade points within the range."""
@@ -160,7 +161,7 @@ class Forecaster:
         }
         text, weights = json.dumps(described), self.weights.cpu()
         marks = {"nextsem": text, "sha256": _checksum(text, weights)}
-        save_file({"weights": weights}, path, marks)
+        path.write_bytes(save({"weights": weights}, marks))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -246,6 +247,7 @@ def fit_many(
     model: Model,
     train: Train,
     on_epoch: Callable[[Progress], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> list["Training"]:
     """Train a forecaster on each of several cohorts, such as folds, in one computation.
 
@@ -286,7 +288,7 @@ def fit_many(
                     start,
                 )
             )
-    fitted = {alike: fit(alike, recipe, jobs[alike], device, on_epoch) for alike in jobs}
+    fitted = {alike: fit(alike, recipe, jobs[alike], device, on_epoch, keeper) for alike in jobs}
     result = []
     for encoding, students, seed, (architecture, place) in zip(
         encodings, cohorts, seeds, places, strict=True

@@ -119,10 +119,19 @@ class Networks:
     ``weights`` ``[networks, size]`` may change in place between the passes. Buffers are made once,
     so a training loop allocates next to nothing; what ``forward`` and ``backward`` return are such
     buffers, and the next call writes over them.
+
+    If the students are only those from ``first`` on of a batch ``of`` so many, the same units are
+    dropped as if the whole batch passed here.
     """
 
     def __init__(
-        self, architecture: Architecture, weights: Tensor, steps: int, students: int
+        self,
+        architecture: Architecture,
+        weights: Tensor,
+        steps: int,
+        students: int,
+        first: int = 0,
+        of: int = 0,
     ) -> None:
         def buffer(width: int) -> Tensor:
             return torch.zeros(len(weights), steps, students, width, device=weights.device)
@@ -144,7 +153,7 @@ class Networks:
         ]
         self._output, self._above = buffer(1), buffer(architecture.hidden)
         self._dropout = (
-            _Dropout(architecture.dropout, architecture.layers, self._above)
+            _Dropout(architecture.dropout, architecture.layers, self._above, first, of or students)
             if architecture.dropout
             else None
         )
@@ -377,10 +386,12 @@ class _Dropout:
 
     _LEVELS = 2**8  # A 64-bit draw decides on eight units, 8 bits each.
 
-    def __init__(self, share: float, layers: int, like: Tensor) -> None:
-        self._shape = (len(like), layers, *like.shape[1:])
-        self._units = layers * like[0].numel()
-        self._masks = torch.empty(self._shape, device=like.device)
+    def __init__(self, share: float, layers: int, like: Tensor, first: int, of: int) -> None:
+        networks, steps, students, width = like.shape
+        self._shape = (networks, layers, steps, of, width)
+        self._units = layers * steps * of * width
+        self._own = slice(first, first + students)
+        self._masks = torch.zeros(networks, layers, steps, students, width, device=like.device)
         self._dropped = [torch.empty_like(like) for _ in range(layers)]
         self._counter = counter(-(-self._units // 8), like.device)
         self._threshold = round(share * self._LEVELS)
@@ -388,7 +399,8 @@ class _Dropout:
     def draw(self, keys: Tensor) -> None:
         draws = _mix(keys[:, None] + self._counter).view(torch.int8)[:, : self._units]
         lowest = self._threshold - self._LEVELS // 2
-        torch.ge(draws.reshape(self._shape), lowest, out=self._masks)
+        own = draws.reshape(self._shape)[..., self._own, :]
+        torch.ge(own, lowest, out=self._masks[..., : own.shape[-2], :])
         self._masks *= self._LEVELS / (self._LEVELS - self._threshold)
 
     def forward(self, layer: int, units: Tensor) -> Tensor:

@@ -168,8 +168,9 @@ class Evaluate(_Group):
 
 
 class Params(_Group):
-    """All groups of `params.yaml`."""
+    """All groups of `params.yaml`, and ``launch``: what `dvc.yaml` starts training stages with."""
 
+    launch: str = Field(min_length=1)
     data: Data
     simulate: Simulate
     split: Split

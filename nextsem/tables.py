@@ -645,7 +645,10 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
                         )
                 elif not pd.isna(cell):
                     page.write_number(row, place, cell, formats[place])
-    book.close()
+    try:
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise error.args[0] from None  # what the system said, such as a full disk
 
 
 def _parts(sheet: Sheet) -> Iterator[Sheet]:

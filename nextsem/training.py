@@ -3,24 +3,38 @@
 Networks are trained in blocks of a fixed number, one block for each processor; where a network
 stops, the next one takes its place in the block. Students are padded to a multiple of `PADDING`.
 So a network's result depends on its own students and seed: not on which or how many others are
-trained beside it, and not on how many processors there are.
+trained beside it, and not on how many processors or processes there are.
+
+Several processes, or ranks, take networks from one queue. Only where that would leave ranks idle,
+and the students fill several batches, each rank takes a share of every batch, and the gradients are
+added up: the same but for the order of sums.
 """
 
+import hashlib
+import inspect
 import os
+import sys
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import ceil, inf, nan
+from threading import Event
+from time import monotonic
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from nextsem import InputError
+from nextsem import InputError, ranks
 from nextsem.network import Architecture, Networks, initial_weights, random_bits, stream
+from nextsem.ranks import Queue, Ranks
 
 PADDING = 8
 _DROPOUT, _ORDER = 1, 2  # the streams of a seed; its starting weights are stream 0
+_LEAST_PAUSE = 20  # times as long as it takes to keep the networks
+# What a network is between two epochs, besides its losses so far.
+_STATE = ("weights", "mean", "square", "best_weights", "best", "best_epoch", "epoch")
 
 
 @dataclass(frozen=True)
@@ -101,12 +115,32 @@ class Progress:
     validation_loss: float
 
 
+class Keeper(Protocol):
+    """Keeps networks while they are fitted, so that a later run can go on where this one ends.
+
+    A network is kept under a key that stands for all that it depends on. ``pause`` is how many
+    seconds it may learn between two times that it is kept.
+    """
+
+    pause: float
+
+    def expect(self, keys: Sequence[str]) -> None:
+        """Hear which networks are about to be fitted."""
+
+    def load(self, key: str) -> dict[str, Tensor] | None:
+        """What was last kept of a network."""
+
+    def save(self, key: str, state: dict[str, Tensor]) -> None:
+        """Keep this, in place of what was kept of the network before. Called by several threads."""
+
+
 def fit(
     architecture: Architecture,
     recipe: Recipe,
     jobs: Sequence[Job],
     device: torch.device | str = "cpu",
     on_epoch: Callable[[Progress], None] | None = None,
+    keeper: Keeper | None = None,
 ) -> Fitted:
     """Fit one network for each job.
 
@@ -114,44 +148,77 @@ def fit(
     ----------
     on_epoch : function, optional
         Called after each epoch, from whatever thread works on the block.
+    keeper : optional
+        Where to find networks that an earlier run fitted in part, and where to keep these.
 
     Raises
     ------
     InputError
-        A loss is no longer a number: the learning rate is too high for these inputs.
+        A loss is no longer a number: the learning rate is too high for these inputs. Or another
+        rank has other inputs, or is lost.
     """
+    team = ranks.joined()
     device = torch.device(device)
-    alike: dict[tuple[int, ...], deque[int]] = defaultdict(deque)
+    if device == torch.device("cuda"):  # whichever
+        device = torch.device("cuda", team.local % torch.cuda.device_count())
+    alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, job in enumerate(jobs):
         alike[job.shape()].append(number)
     results: dict[int, _Result] = {}
+    shelf = None
+    if keeper is not None or team.size > 1:
+        keys = fingerprints(architecture, recipe, jobs, device)
+        _check_alike(team, keys)
+    if keeper is not None:
+        keeper.expect(keys)
+        shelf = _Shelf(keeper, keys)
+    stop = Event()
 
-    def work(queue: deque[int], size: int) -> None:
-        block = _Block(architecture, recipe, jobs, queue, size, device)
-        for number, result in block.run(lambda: len(results), on_epoch):
-            results[number] = result
+    def work(queue: Queue, like: Job, size: int, sharing: Ranks) -> None:
+        own = shelf if sharing.rank == 0 else None  # What all ranks work on, the first one keeps.
+        block = _Block(architecture, recipe, jobs, queue, like, size, device, own, stop, sharing)
+        for number, result in block.run(lambda: team.finished(len(results)), on_epoch):
+            if sharing.rank == 0:
+                results[number] = result
 
     torch.set_num_threads(1)  # One thread a block: fastest when small, and sums keep their order.
     with ThreadPoolExecutor(
-        _processors(device), initializer=torch.set_num_threads, initargs=(1,)
+        max(1, _processors(device) // team.here),
+        initializer=torch.set_num_threads,
+        initargs=(1,),
     ) as pool:
-        done = []
-        for (learn_from, _), queue in alike.items():
-            size = block_size(architecture, min(learn_from, recipe.batch_size), device)
-            done += [pool.submit(work, queue, size) for _ in range(0, len(queue), size)]
-        for each in done:
-            each.result()
-    ordered = [results[number] for number in range(len(jobs))]
-
-    def together(curves: list[Tensor]) -> Tensor:
-        return torch.nn.utils.rnn.pad_sequence(curves, batch_first=True, padding_value=nan)
-
-    return Fitted(
-        torch.stack([result.weights for result in ordered]),
-        torch.tensor([result.epoch for result in ordered]),
-        together([result.losses for result in ordered]),
-        together([result.validation_losses for result in ordered]),
+        try:
+            done = []
+            for (learn_from, _), numbers in alike.items():
+                size = block_size(architecture, min(learn_from, recipe.batch_size), device)
+                blocks = ceil(len(numbers) / size)
+                like = jobs[numbers[0]]
+                if blocks < team.size and learn_from > recipe.batch_size:
+                    pool.submit(work, deque(numbers), like, size, team).result()
+                else:
+                    queue = team.queue(numbers)
+                    done += [pool.submit(work, queue, like, size, Ranks()) for _ in range(blocks)]
+            for each in as_completed(done):
+                each.result()
+        except BaseException:  # that of one block, or Ctrl-C: the others are to end, too
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    longest = max(team.each(max((len(result.losses) for result in results.values()), default=0)))
+    whole = Fitted(
+        torch.zeros(len(jobs), architecture.size, device=device),
+        torch.zeros(len(jobs), dtype=torch.int64),
+        *(torch.zeros(len(jobs), longest) for _ in range(2)),
     )
+    for number, result in results.items():
+        whole.weights[number], whole.epochs[number] = result.weights, result.epoch
+        for curves, curve in (
+            (whole.losses, result.losses),
+            (whole.validation_losses, result.validation_losses),
+        ):
+            curves[number] = nan
+            curves[number, : len(curve)] = curve
+    return Fitted(*(team.unite(part) for part in vars(whole).values()))
 
 
 def forecast(
@@ -172,6 +239,47 @@ def forecast(
         leaving = networks.forward(entering)[:, :, : len(part)]
         outputs[:, start : start + chunk] = leaving.transpose(1, 2)
     return outputs
+
+
+def fingerprints(
+    architecture: Architecture, recipe: Recipe, jobs: Sequence[Job], device: torch.device
+) -> list[str]:
+    """For each job a digest of all that its network's bytes depend on: inputs, code and kernels."""
+    kernels = torch.backends.cpu.get_cpu_capability()
+    code = [inspect.getsource(sys.modules[part.__module__]) for part in (Networks, Job)]
+    alike = repr((architecture, recipe, device.type, torch.__version__, kernels, code))
+    lessons: dict[int, str] = {}
+
+    def digest(*parts: Tensor | str) -> str:
+        whole = hashlib.sha256()
+        for part in parts:
+            if isinstance(part, Tensor):
+                whole.update(repr((part.dtype, part.shape)).encode())
+                whole.update(part.contiguous().numpy().data)
+            else:
+                whole.update(part.encode())
+        return whole.hexdigest()
+
+    keys = []
+    for job in jobs:
+        taught = job.lessons
+        if id(taught) not in lessons:
+            lessons[id(taught)] = digest(taught.inputs, taught.targets, taught.weights)
+        own = repr((job.seed, job.shape()))
+        start = "" if job.direct is None else job.direct
+        keys.append(digest(alike, lessons[id(taught)], own, job.learn_from, job.stop_by, start))
+    return keys
+
+
+def _check_alike(team: Ranks, keys: Sequence[str]) -> None:
+    """See that every rank is about to fit the same networks."""
+    found = team.each(int(hashlib.sha256("".join(keys).encode()).hexdigest()[:15], 16))
+    others = [rank for rank, each in enumerate(found) if each != found[0]]
+    if others:
+        raise InputError(
+            f"process {others[0]} of {team.size} has other inputs than process 0; allowed: the same "
+            "tables, parameters, code and packages on every machine"
+        )
 
 
 def block_size(architecture: Architecture, students: int, device: torch.device) -> int:
@@ -205,9 +313,20 @@ class _Result:
     """One network's part of `Fitted`."""
 
     weights: Tensor
-    epoch: int
+    epoch: Tensor
     losses: Tensor
     validation_losses: Tensor
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """A keeper, and the key of each job's network."""
+
+    keeper: Keeper
+    keys: Sequence[str]
+
+
+_Losses = tuple[Tensor, Tensor]  # of learning and of validation, in each epoch
 
 
 class _Block:
@@ -218,27 +337,30 @@ class _Block:
         architecture: Architecture,
         recipe: Recipe,
         jobs: Sequence[Job],
-        queue: deque[int],
+        queue: Queue,
+        like: Job,
         size: int,
         device: torch.device,
+        shelf: _Shelf | None,
+        stop: Event,
+        sharing: Ranks,
     ) -> None:
-        first = jobs[queue[0]] if queue else jobs[0]
-        self._architecture, self._recipe, self._jobs, self._queue = (
-            architecture,
-            recipe,
-            jobs,
-            queue,
-        )
+        self._architecture, self._recipe = architecture, recipe
+        self._jobs, self._queue, self._shelf, self._stop = jobs, queue, shelf, stop
+        self._sharing = sharing
         self._learning, self._stopping = (
-            _Batches(first.lessons, students, recipe, size, device) for students in first.shape()
+            _Batches(like.lessons, students, recipe, size, device, sharing)
+            for students in like.shape()
         )
         self._stops = recipe.patience > 0 and self._stopping.count > 0
         self._weights, self._mean, self._square, self._best_weights = (
             torch.zeros(size, architecture.size, device=device) for _ in range(4)
         )
-        steps = first.lessons.inputs.shape[1]
+        steps = like.lessons.inputs.shape[1]
         self._learner, self._judge = (
-            Networks(architecture, self._weights, steps, batches.students)
+            Networks(
+                architecture, self._weights, steps, batches.share, batches.first, batches.students
+            )
             for batches in (self._learning, self._stopping)
         )
         self._seeds, self._epoch, self._best_epoch = (
@@ -247,43 +369,68 @@ class _Block:
         self._best = torch.full((size,), inf, device=device)
         self._live = torch.zeros(size, dtype=torch.bool, device=device)
         self._taken = [0] * size  # the job in each slot
+        self._history: deque[_Losses] = deque(maxlen=recipe.epochs)
+        self._before: list[_Losses] = [(torch.empty(0), torch.empty(0))] * size
 
     def run(
         self, finished: Callable[[], int], on_epoch: Callable[[Progress], None] | None
     ) -> Iterator[tuple[int, _Result]]:
         """Work the queue off; give each job's number and result as it ends."""
-        history: deque[tuple[Tensor, Tensor]] = deque(maxlen=self._recipe.epochs)
         for slot in range(len(self._live)):
-            self._take(slot)
+            yield from self._take(slot)
+        kept, pause = monotonic(), self._shelf.keeper.pause if self._shelf is not None else inf
         while bool(self._live.any()):
             self._epoch += self._live
-            history.append((self._learn(), self._validate()))
-            self._check(*history[-1])
-            self._keep_best(history[-1][1])
+            self._history.append((self._learn(), self._validate()))
+            self._check(*self._history[-1])
+            self._keep_best(self._history[-1][1])
             if on_epoch is not None:
-                for progress in self._progress(*history[-1], finished()):
+                for progress in self._progress(*self._history[-1], finished()):
                     on_epoch(progress)
             for slot in self._ended():
-                epochs = int(self._epoch[slot])
-                own = [
-                    torch.stack(part)[-epochs:, slot].cpu() for part in zip(*history, strict=True)
-                ]
-                if self._stops:
-                    kept, epochs = self._best_weights, int(self._best_epoch[slot])
-                else:
-                    kept = self._weights
-                yield self._taken[slot], _Result(kept[slot].clone(), epochs, *own)
-                self._take(slot)
+                yield self._taken[slot], self._leave(slot)
+                yield from self._take(slot)
+            if self._shelf is not None and monotonic() - kept > pause:
+                start = monotonic()
+                self._keep(self._shelf)
+                kept = monotonic()
+                pause = max(pause, _LEAST_PAUSE * (kept - start))
 
-    def _take(self, slot: int) -> None:
-        """Give a slot to the next job; without one it idles."""
-        try:
-            self._taken[slot] = number = self._queue.popleft()
-        except IndexError:
-            self._live[slot] = False
-            return
-        job = self._jobs[number]
-        self._live[slot] = True
+    def _take(self, slot: int) -> Iterator[tuple[int, _Result]]:
+        """Give a slot to the next job; without one it idles. Results that were kept are given."""
+        self._live[slot] = False
+        kept = None
+        while not self._live[slot]:
+            try:
+                self._taken[slot] = number = self._queue.popleft()
+            except IndexError:
+                return
+            kept = self._kept(number)
+            if kept is None or "mean" in kept:
+                self._live[slot] = True
+            elif kept:
+                yield number, _Result(**kept)
+        self._start(slot, self._jobs[self._taken[slot]])
+        if kept is not None:
+            self._before[slot] = kept["losses"], kept["validation_losses"]
+            for name in _STATE:
+                getattr(self, f"_{name}")[slot] = kept[name]
+
+    def _kept(self, number: int) -> dict[str, Tensor] | None:
+        """What an earlier run kept of a job's network; of a finished one, nothing to other ranks."""
+        kept = None
+        if self._shelf is not None:
+            kept = self._shelf.keeper.load(self._shelf.keys[number])
+        learnt = 0 if kept is None else len(kept["losses"]) if "mean" in kept else -1
+        learnt = self._sharing.each(learnt)[0]
+        if learnt <= 0:
+            return kept or ({} if learnt else None)
+        if kept is None:
+            kept = {name: torch.zeros_like(getattr(self, f"_{name}")[0]) for name in _STATE}
+            kept |= {name: torch.zeros(learnt) for name in ("losses", "validation_losses")}
+        return {name: self._sharing.unite(kept[name]) for name in sorted(kept)}
+
+    def _start(self, slot: int, job: Job) -> None:
         self._seeds[slot] = job.seed
         self._weights[slot] = initial_weights(self._architecture, self._seeds[slot : slot + 1])[0]
         if job.direct is not None and self._architecture.direct:
@@ -292,21 +439,53 @@ class _Block:
         self._mean[slot] = self._square[slot] = 0
         self._epoch[slot] = self._best_epoch[slot] = 0
         self._best[slot] = inf
+        self._before[slot] = torch.empty(0), torch.empty(0)
         self._learning.put(slot, job.lessons, job.learn_from)
         self._stopping.put(slot, job.lessons, job.stop_by)
+
+    def _leave(self, slot: int) -> _Result:
+        """What the network in a slot has come to."""
+        if self._stops:
+            kept, epoch = self._best_weights, self._best_epoch
+        else:
+            kept, epoch = self._weights, self._epoch
+        result = _Result(kept[slot].clone(), epoch[slot].clone(), *self._losses(slot))
+        if self._shelf is not None:
+            self._shelf.keeper.save(self._shelf.keys[self._taken[slot]], vars(result))
+        return result
+
+    def _keep(self, shelf: _Shelf) -> None:
+        """Keep the networks that are still learning."""
+        for slot in self._live.nonzero().flatten().tolist():
+            losses = dict(zip(("losses", "validation_losses"), self._losses(slot), strict=True))
+            state = {name: getattr(self, f"_{name}")[slot].clone() for name in _STATE}
+            shelf.keeper.save(shelf.keys[self._taken[slot]], losses | state)
+
+    def _losses(self, slot: int) -> _Losses:
+        """Losses of a slot's network in each epoch so far."""
+        before = self._before[slot]
+        epochs = int(self._epoch[slot]) - len(before[0])
+        since = len(self._history) - epochs
+        here = (torch.stack(part)[since:, slot].cpu() for part in zip(*self._history, strict=True))
+        learnt, validated = (torch.cat(pair) for pair in zip(before, here, strict=True))
+        return learnt, validated
 
     def _learn(self) -> Tensor:
         """One epoch of updates; the mean loss over them, [networks]."""
         loss = torch.zeros_like(self._best)
         update = (self._epoch - 1) * self._learning.count
         for inputs, targets, shares in self._learning.in_order(self._seeds, self._epoch):
+            if self._stop.is_set():
+                raise CancelledError
             update += 1
             keys = stream(self._seeds, _DROPOUT, update)
             error = self._learner.forward(inputs, keys) - targets
             slope = shares * error
             loss += (slope * error).sum((1, 2)) / self._learning.count
             gradient = self._learner.backward(slope.mul_(2))
+            self._sharing.add_up(gradient)
             _adam(self._weights, gradient, self._mean, self._square, update, self._recipe)
+        self._sharing.add_up(loss)
         return loss
 
     def _validate(self) -> Tensor:
@@ -317,6 +496,7 @@ class _Block:
         for inputs, targets, shares in self._stopping.in_order():
             error = self._judge.forward(inputs) - targets
             loss += (shares * error * error).sum((1, 2)) / self._stopping.count
+        self._sharing.add_up(loss)
         return loss
 
     def _check(self, loss: Tensor, validation_loss: Tensor) -> None:
@@ -372,22 +552,31 @@ class _Batches:
     """The students that each network of a block uses, in one batch or in several alike.
 
     A batch is inputs ``[networks, steps, students, features]``, targets and shares ``[networks,
-    steps, students]``; a network's shares in a batch add up to one.
+    steps, students]``; a network's shares in a batch add up to one. Of each batch's ``students``
+    this rank has ``share``, from ``first`` on; together, the ranks' shares are the whole batch.
     """
 
     def __init__(
-        self, like: Lessons, rows: int, recipe: Recipe, networks: int, device: torch.device
+        self,
+        like: Lessons,
+        rows: int,
+        recipe: Recipe,
+        networks: int,
+        device: torch.device,
+        sharing: Ranks,
     ) -> None:
         self.count = ceil(rows / recipe.batch_size)
         self.students = _padded(ceil(rows / max(self.count, 1)))
+        self.share = _padded(ceil(self.students / sharing.size))
+        self.first = self.share * sharing.rank
         self._device = device
         self._rows = torch.full((networks, self.count * self.students), -1)
         self._lessons = [like] * networks
         _, steps, features = like.inputs.shape
         self._batch = (
-            torch.zeros(networks, steps, self.students, features, device=device),
-            torch.zeros(networks, steps, self.students, device=device),
-            torch.zeros(networks, steps, self.students, device=device),
+            torch.zeros(networks, steps, self.share, features, device=device),
+            torch.zeros(networks, steps, self.share, device=device),
+            torch.zeros(networks, steps, self.share, device=device),
         )
 
     def put(self, network: int, lessons: Lessons, rows: Tensor) -> None:
@@ -415,9 +604,12 @@ class _Batches:
             yield self._batch
 
     def _gather(self, network: int, rows: Tensor) -> None:
-        lessons, taken = self._lessons[network], rows.clamp_min(0)
-        inputs, targets, shares = (whole[network] for whole in self._batch)
+        lessons = self._lessons[network]
+        weights = torch.where(rows >= 0, lessons.weights[rows.clamp_min(0)].T, 0.0).contiguous()
+        weights /= weights.sum().clamp_min(1e-30)
+        own = slice(self.first, self.first + self.share)
+        taken = rows[own].clamp_min(0)
+        inputs, targets, shares = (whole[network, :, : len(taken)] for whole in self._batch)
         inputs.copy_(lessons.inputs[taken].transpose(0, 1))
         targets.copy_(lessons.targets[taken].T)
-        shares.copy_(torch.where(rows >= 0, lessons.weights[taken].T, 0.0))
-        shares /= shares.sum().clamp_min(1e-30)
+        shares.copy_(weights[:, own])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nextsem import InputError, figures, params, tables
+from nextsem import InputError, figures, params, ranks, tables
+from nextsem.checkpoint import Checkpoint
 from nextsem.crossvalidation import Forecasts, Part, folds, forecast_parts, without_each
 from nextsem.files import DECIMALS, whole_files, write_metrics
 from nextsem.params import Params
@@ -32,6 +33,7 @@ TABLE = "data/prepared/complete.csv"
 
 
 def main() -> None:
+    team = ranks.join()
     parameters = params.load()
     how, data = parameters.crossvalidate, parameters.data
     students = tables.read_prepared(Path(TABLE), data)
@@ -47,12 +49,16 @@ def main() -> None:
     unseen = parts_unseen(students, incomplete, parameters)
     every = [*parts, *unseen.values()]
     members = parameters.model.members
-    with tqdm(unit="network", total=len(every) * members, disable=not sys.stderr.isatty()) as bar:
+    checkpoint = Checkpoint(Path(".checkpoint/crossvalidate"))
+    quiet = not sys.stderr.isatty() or team.rank > 0
+    with tqdm(unit="network", total=len(every) * members, disable=quiet) as bar:
 
         def on_epoch(progress: Progress) -> None:
             bar.update(max(0, progress.finished - bar.n))
 
-        forecasts = forecast_parts(students, incomplete, every, parameters, on_epoch)
+        forecasts = forecast_parts(students, incomplete, every, parameters, on_epoch, checkpoint)
+    if not team.part():
+        return
     errors = fold_errors(students, parts, how.folds, forecasts)
     against = {
         name: paired_difference(errors["network"].to_numpy(), errors[name].to_numpy(), how.folds)
@@ -103,6 +109,7 @@ def main() -> None:
         figures.save(reliable, place("metrics/plots/reliability.png"))
         figures.save(for_whom, place("metrics/plots/groups.png"))
         tables.write_csv(out_of_fold.round(DECIMALS), place("data/predictions/crossvalidation.csv"))
+    checkpoint.remove()
     tell(metrics, against, parameters)
 
 

@@ -393,8 +393,9 @@ def changes(base: str, commit: str) -> dict[str, Any]:
 
 
 def parameters(commit: str) -> dict[str, Any]:
-    """The parameters of a commit, by their dotted names."""
+    """The parameters of a commit, by their dotted names; `launch` changes no result."""
     groups = yaml.safe_load(git("show", f"{commit}:params.yaml"))
+    groups.pop("launch", None)
     return {f"{group}.{key}": value for group in groups for key, value in groups[group].items()}
 
 

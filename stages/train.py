@@ -7,22 +7,33 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nextsem import params, tables
+from nextsem import params, ranks, tables
+from nextsem.checkpoint import Checkpoint
 from nextsem.files import whole_files, write_metrics
 from nextsem.forecaster import fit_many
 from nextsem.training import Fitted, Progress
 
 
 def main() -> None:
+    team = ranks.join()
     parameters = params.load()
     data, model, train = parameters.data, parameters.model, parameters.train
     students = tables.read_prepared(Path("data/prepared/train.csv"), data)
     tested = tables.read_prepared(Path("data/prepared/test.csv"), data)
 
+    checkpoint = Checkpoint(Path(".checkpoint/train"))
     with Reporter(train.epochs, train.log_every) as reporter:
         evaluated, everyone = fit_many(
-            [students, students + tested], [train.seed] * 2, data, model, train, reporter
+            [students, students + tested],
+            [train.seed] * 2,
+            data,
+            model,
+            train,
+            reporter,
+            checkpoint,
         )
+    if not team.part():
+        return
     curve = loss_curve(evaluated.fitted)
     metrics = summary(evaluated.fitted)
 
@@ -33,6 +44,7 @@ def main() -> None:
         )
         tables.write_csv(curve, place("metrics/plots/loss.csv"))
         write_metrics(metrics, place("metrics/train.json"))
+    checkpoint.remove()
     print(
         f"{model.members} networks, {model.layers} x {model.hidden} {model.cell}, trained on "
         f"{len(students)} students; best after {metrics['epochs']:.0f} epochs on average\n"
@@ -47,7 +59,9 @@ class Reporter:
 
     def __init__(self, epochs: int, log_every: int) -> None:
         self._log_every = log_every
-        self._bar = tqdm(total=epochs, unit="epoch", disable=not sys.stderr.isatty())
+        self._bar = tqdm(
+            total=epochs, unit="epoch", disable=not sys.stderr.isatty() or ranks.joined().rank > 0
+        )
 
     def __enter__(self) -> "Reporter":
         return self

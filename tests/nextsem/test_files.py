@@ -1,6 +1,12 @@
 """Files are written whole or not at all; metrics are rounded."""
 
+import errno
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +61,57 @@ def test_a_folder_in_the_way_of_the_second_keeps_the_first(tmp_path: Path) -> No
     assert told.value.filename == str(tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_text() == "old"
     assert names(tmp_path) == ["a.csv"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(
+    tmp_path: Path,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [f".partial.{dead.pid}.a.csv", f".partial.{dead.pid}.b.csv"]
+    written = [f".partial.{os.getppid()}.a.csv", ".partial.99999999999999999999999.b.csv.csv"]
+    for name in left + written:
+        (tmp_path / name).write_text("half")
+    with whole_files() as place:
+        place(tmp_path / "a.csv").write_text("new")
+    assert names(tmp_path) == sorted(["a.csv", left[1], *written])
+
+
+def test_a_failure_names_the_output(tmp_path: Path) -> None:
+    def fail(error: Callable[[Path], OSError]) -> str:
+        try:
+            with whole_files() as place:
+                place(tmp_path / "a.csv")
+                raise error(place(tmp_path / "b.csv"))
+        except OSError as told:
+            return told.filename
+
+    full = "No space left on device"
+    assert fail(lambda _: OSError(errno.ENOSPC, full)) == str(tmp_path / "b.csv")
+    assert fail(lambda b: OSError(errno.ENOSPC, full, str(b))) == str(tmp_path / "b.csv")
+    assert fail(lambda _: OSError(errno.ENOENT, "No such file", "c.csv")) == "c.csv"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_comes_before_all_outputs_or_after_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    heard = []
+    before = signal.signal(number, lambda *_: heard.append(names(tmp_path)))
+    replace = Path.replace
+
+    def disturbed(self: Path, target: Path) -> Path:
+        signal.raise_signal(number)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", disturbed)
+    try:
+        with whole_files() as place:
+            for name in ("a.csv", "b.csv"):
+                place(tmp_path / name).write_text("new")
+    finally:
+        signal.signal(number, before)
+    assert heard == [["a.csv", "b.csv"]] * 2
 
 
 def test_an_output_that_was_a_link_no_longer_is(tmp_path: Path) -> None:

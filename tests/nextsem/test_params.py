@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from nextsem import InputError, params
 
 FILE = Path(__file__).parents[2] / "params.yaml"
-GOOD: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+GOOD: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 
 def loaded(folder: Path, key: str, value: object) -> params.Params:
     """The repository's parameters, with another value of one key."""
     content = copy.deepcopy(GOOD)
-    group, name = key.split(".")
-    content[group][name] = value
+    *group, name = key.split(".")
+    (content[group[0]] if group else content)[name] = value
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return params.load(path)
@@ -51,6 +51,8 @@ def test_names_and_marks_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "fragment"),
     [
+        ("launch", "", "launch is ''"),
+        ("launch", ["torchrun"], "launch is ['torchrun']"),
         ("model.layers", 1.5, "1.5"),
         ("model.layers", "3", "'3'"),
         ("model.layers", 0, "greater than or equal to 1"),
@@ -208,7 +210,8 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = [f"{group}.{key}" for group, keys in GOOD.items() for key in keys]
+GROUPS = {group: keys for group, keys in GOOD.items() if group != "launch"}
+KEYS = ["launch", *(f"{group}.{key}" for group, keys in GROUPS.items() for key in keys)]
 quick = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -1,5 +1,10 @@
 """Training many networks at once."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -16,6 +21,7 @@ from nextsem.training import (
     Recipe,
     _adam,
     block_size,
+    fingerprints,
     fit,
     forecast,
 )
@@ -177,6 +183,84 @@ def test_progress_is_reported() -> None:
     assert all(each.loss > 0 for each in heard)
 
 
+class Memory:
+    """Keeps networks after every epoch, and ends the run when it was asked to often enough."""
+
+    pause = -1.0
+
+    def __init__(self, ends_after: float = inf) -> None:
+        self.kept: dict[str, dict[str, torch.Tensor]] = {}
+        self.found = 0
+        self.ends_after = ends_after
+
+    def expect(self, keys: Sequence[str]) -> None:
+        self.found = sum(key in self.kept for key in keys)
+
+    def load(self, key: str) -> dict[str, torch.Tensor] | None:
+        return self.kept.get(key)
+
+    def save(self, key: str, state: dict[str, torch.Tensor]) -> None:
+        self.ends_after -= 1
+        if self.ends_after < 0:
+            raise KeyboardInterrupt
+        self.kept[key] = {name: part.clone() for name, part in state.items()}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 300), max_size=4), st.sampled_from([8192, 16]), st.integers(0, 5))
+def test_a_run_that_was_ended_goes_on_to_the_same_networks(
+    ends: list[int], batch_size: int, patience: int
+) -> None:
+    recipe = Recipe(learning_rate=0.2, epochs=15, patience=patience, batch_size=batch_size)
+    wanted = jobs(block_size(ARCHITECTURE, 40, torch.device("cpu")) + 5)
+    memory = Memory()
+    for memory.ends_after in ends:
+        with suppress(KeyboardInterrupt):
+            fit(ARCHITECTURE, recipe, wanted, keeper=memory)
+    memory.ends_after = inf
+    assert same(fit(ARCHITECTURE, recipe, wanted, keeper=memory), fit(ARCHITECTURE, recipe, wanted))
+    assert not ends or memory.found
+
+
+def test_what_is_finished_is_not_fitted_again() -> None:
+    recipe, wanted, memory = Recipe(epochs=4), jobs(3), Memory()
+    first = fit(ARCHITECTURE, recipe, wanted, keeper=memory)
+    heard: list[Progress] = []
+    assert same(fit(ARCHITECTURE, recipe, wanted, "cpu", heard.append, memory), first)
+    assert heard == []
+
+
+def test_a_fingerprint_stands_for_all_that_a_network_depends_on() -> None:
+    job, cpu = jobs(2)[0], torch.device("cpu")
+    taught = job.lessons
+    other = Lessons(taught.inputs + 1e-6, taught.targets, taught.weights)
+    found = [
+        fingerprints(architecture, recipe, [job], cpu)[0]
+        for architecture, recipe, job in (
+            (ARCHITECTURE, Recipe(), job),
+            (Architecture(3, "rnn", 1, 9), Recipe(), job),
+            (ARCHITECTURE, Recipe(epochs=9), job),
+            (ARCHITECTURE, Recipe(), replace(job, seed=9)),
+            (ARCHITECTURE, Recipe(), replace(job, room=(80, 8))),
+            (ARCHITECTURE, Recipe(), replace(job, lessons=other)),
+            (ARCHITECTURE, Recipe(), replace(job, learn_from=job.learn_from[1:])),
+            (ARCHITECTURE, Recipe(), replace(job, stop_by=job.stop_by[:0])),
+        )
+    ]
+    assert len(set(found)) == len(found)
+    assert fingerprints(ARCHITECTURE, Recipe(), [jobs(2)[0]], cpu) == found[:1]
+
+
+def test_an_error_in_one_block_ends_the_others() -> None:
+    spoilt = lessons(30)
+    spoilt.targets.fill_(1e30)
+    endless = Recipe(learning_rate=1e-9, epochs=10**9, patience=0)
+    bad = Job(spoilt, torch.arange(20), torch.arange(20, 30), 1, room=(99, 10))
+    good = Job(lessons(30), torch.arange(20), torch.arange(20, 30), 1)
+    with pytest.raises(InputError):
+        fit(ARCHITECTURE, endless, [good, bad])
+
+
 def test_a_network_takes_the_place_of_one_that_stopped() -> None:
     """More networks than there are slots for, each stopping when it will."""
     recipe = Recipe(learning_rate=0.03, epochs=100, patience=4)
@@ -187,5 +271,6 @@ def test_a_network_takes_the_place_of_one_that_stopped() -> None:
     for number in range(0, 3 * size, 7):
         alone = fit(ARCHITECTURE, recipe, [many[number]])
         assert torch.equal(alone.weights[0], fitted.weights[number])
+        assert alone.epochs[0] == fitted.epochs[number]
         curve = fitted.losses[number][fitted.losses[number].isfinite()]
         assert torch.equal(alone.losses[0], curve)
