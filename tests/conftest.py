@@ -1,4 +1,4 @@
-"""What several tests share: the published table, and checkouts of this project to run it in."""
+"""What several tests share: students, the published table, and places to run the project in."""
 
 import copy
 import importlib
@@ -9,11 +9,10 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 
-import stages  # noqa: F401 (pins the numeric kernels, before torch is loaded)
+import stages  # noqa: F401 (pins the numeric kernels, before numpy and torch are loaded)
 from nextsem import cohort, params
 from nextsem.students import Students
 
@@ -24,12 +23,12 @@ PARAMETERS = params.load(ROOT / "params.yaml")
 def simulated(number: int = 60, seed: int = 1) -> Students:
     """Students of the simulated cohort, those with every semester."""
     frame = cohort.simulate(number, seed)
-    frame = frame[frame[PARAMETERS.data.semesters].notna().all(axis=1)]
+    frame = frame[frame[PARAMETERS.data.semesters].notna().all(axis=1)].reset_index(drop=True)
     return Students(
-        np.arange(len(frame)).astype(str),
+        frame.index.to_numpy().astype(str),
         frame[PARAMETERS.data.semesters].to_numpy().copy(),
         frame[["College Code"]].to_numpy().astype(str),
-        np.empty((len(frame), 0)),
+        frame[[]].to_numpy(dtype=float),
         frame[["Gender"]].to_numpy().astype(str),
     )
 

@@ -252,7 +252,7 @@ def test_how_many_are_explained_at_a_time_changes_nothing(
     monkeypatch.setattr(forecaster, "_EXPLAINED", 7)
     monkeypatch.setattr(forecaster, "_FORECAST", 50)
     for first, second in zip(whole, calibrated.explain(simulated()), strict=True):
-        np.testing.assert_array_equal(first, second)
+        np.testing.assert_allclose(first, second, atol=1e-9)
 
 
 # Saving -----------------------------------------------------------------------
