@@ -3,7 +3,7 @@ PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test test-all bench published reference challengers lock clean help
+.PHONY: run setup test test-all bench review report leaderboard published reference challengers lock clean help
 
 run: setup  ## Set up, then run what has changed of the pipeline (dvc repro)
 	@$(ACTIVATE) && dvc repro
@@ -33,6 +33,17 @@ test-all: .venv/.slow  ## Set up more, then run the tests that are slow or need 
 
 bench: setup  ## Measure speed and scale; results to docs/benchmarks.md
 	@$(ACTIVATE) && python -m benchmarks.together
+
+review: setup  ## Say what the workspace changes against main (BASE=...), and whether that is luck
+	@$(ACTIVATE) && python -m stages.review $(BASE)
+
+report: setup  ## The same as a page with pictures: report.html
+	@$(ACTIVATE) && python -m stages.report $(BASE)
+
+leaderboard: setup  ## All experiments against the workspace, best first
+	@$(ACTIVATE) && python -m stages.leaderboard
+
+BASE := main
 
 published: setup  ## Run the defaults on the published table; results to docs/
 	@$(ACTIVATE) && $(ON_PUBLISHED) --temp --name published

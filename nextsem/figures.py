@@ -2,6 +2,7 @@
 
 from math import isnan
 from pathlib import Path
+from typing import BinaryIO
 
 import matplotlib
 import numpy as np
@@ -203,7 +204,61 @@ def groups(columns: dict[str, dict[str, dict[str, float]]], coverage: float, tit
     return figure
 
 
-def save(figure: Figure, path: Path) -> None:
+def loss(curves: dict[str, pd.DataFrame]) -> Figure:
+    """The loss after each epoch, of one run or several; the last one stands out.
+
+    Parameters
+    ----------
+    curves : of each run, columns epoch, train and, where rows were held out, validation
+    """
+    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for place, (name, curve) in enumerate(curves.items(), start=1):
+        last = place == len(curves)
+        for column, color in (("train", "#2166ac"), ("validation", "#b2182b")):
+            if column in curve:
+                axes.plot(
+                    curve["epoch"],
+                    curve[column],
+                    color=color,
+                    lw=2 if last else 1.2,
+                    ls="-" if last else ":",
+                    label=f"{column}, {name}",
+                )
+    figure.legend(loc="outside lower left", ncols=len(curves), frameon=False, fontsize=9)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_xlabel("Epoch")
+    axes.set_ylabel("Mean squared error, scaled")
+    axes.set_title("Loss of the networks still learning (mean)", loc="left")
+    return figure
+
+
+def predicted(students: pd.DataFrame) -> Figure:
+    """Forecasts against actual grades, with their ranges; on the diagonal they are right.
+
+    Parameters
+    ----------
+    students : columns actual, forecast, low and high, grade points; no range where that is missing
+    """
+    figure = Figure(figsize=(5.6, 5.4), layout="constrained")
+    axes = figure.add_subplot()
+    grades = students[["actual", "forecast"]].to_numpy(dtype=float)
+    ends = [grades.min(), grades.max()]
+    axes.plot(ends, ends, color="#777777", lw=1, ls=":")
+    axes.vlines(students["actual"], students["low"], students["high"], color="#92c5de", lw=2)
+    axes.plot(students["actual"], students["forecast"], "o", color="#b2182b", ms=5)
+    axes.set_aspect("equal")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("Actual grade")
+    axes.set_ylabel("Forecast, with its range")
+    axes.set_title(f"Forecasts of {len(students)} test students", loc="left")
+    return figure
+
+
+def save(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a figure as PNG, the same bytes each time."""
     figure.savefig(
         path, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}

@@ -110,6 +110,20 @@ def correlation_ratio(categories: NDArray[np.str_], values: Numbers) -> float:
     return float(np.sqrt(np.sum(sizes * (means - values.mean()) ** 2) / total))
 
 
+def wilson(share: float, count: int, level: float = 0.95) -> tuple[float, float]:
+    """The ends of the interval of a share of so many students.
+
+    Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    from scipy.special import ndtri  # here, because few stages need it
+
+    z = ndtri((1 + level) / 2)
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    reach /= 1 + z**2 / count
+    return float(middle - reach), float(middle + reach)
+
+
 def by_group(
     groups: Texts, squared: Numbers, error: Numbers, within: Numbers, level: float = 0.95
 ) -> dict[str, dict[str, float]]:
@@ -124,10 +138,10 @@ def by_group(
     Returns
     -------
     For each group the number of students `n`, and `mse`, `bias` and `coverage`, each with the ends
-    of an interval (`mse_low`, ...): Student's for the means, Wilson's for the share (Journal of the
-    American Statistical Association 22, 1927). For a group of fewer than `LEAST` students only `n`.
+    of an interval (`mse_low`, ...): Student's for the means, Wilson's for the share. For a group of
+    fewer than `LEAST` students only `n`.
     """
-    from scipy.special import ndtri, stdtrit  # here, because few stages need it
+    from scipy.special import stdtrit  # here, because few stages need it
 
     result: dict[str, dict[str, float]] = {}
     for group in largest(groups, SHOWN):
@@ -141,15 +155,9 @@ def by_group(
             reach = stdtrit(count - 1, (1 + level) / 2) * values.std(ddof=1) / np.sqrt(count)
             low = max(mean - reach, 0.0) if name == "mse" else mean - reach
             result[group] |= {name: mean, f"{name}_low": low, f"{name}_high": mean + reach}
-        share, z = within[rows].mean(), ndtri((1 + level) / 2)
-        middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-        reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-        reach /= 1 + z**2 / count
-        result[group] |= {
-            "coverage": share,
-            "coverage_low": middle - reach,
-            "coverage_high": middle + reach,
-        }
+        share = float(within[rows].mean())
+        low, high = wilson(share, count, level)
+        result[group] |= {"coverage": share, "coverage_low": low, "coverage_high": high}
     return result
 
 

@@ -8,19 +8,19 @@ docs/published/.
 """
 
 import argparse
-import io
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from nextsem import InputError
 from nextsem.files import whole_files, write_metrics
 from nextsem.scores import paired_difference
+from stages.change import FOLD_ERRORS
+from stages.review import p_value, signed
+from stages.revisions import Revision, changes, experiments, git
 
 FOLDER = Path("docs/published")
 START, END = "<!-- results -->\n", "<!-- end of results -->\n"
@@ -50,7 +50,7 @@ def main() -> None:
     if arguments.challengers:
         keep("challengers", challengers())
     else:
-        keep(arguments.name, one(find(arguments.experiment)))
+        keep(arguments.name, one(Revision.find(arguments.experiment)))
 
 
 def keep(name: str, result: dict[str, Any]) -> None:
@@ -70,29 +70,42 @@ def keep(name: str, result: dict[str, Any]) -> None:
     )
 
 
-def one(commit: str) -> dict[str, Any]:
+def one(experiment: Revision) -> dict[str, Any]:
     """An experiment's parameters and metrics."""
-    base = git("rev-parse", f"{commit}^")
+    base = parent(experiment)
     foreign = [
         name
-        for name in git("diff", "--name-only", base, commit).splitlines()
+        for name in git(
+            "diff", "--name-only", f"{base.commit}", f"{experiment.commit}"
+        ).splitlines()
         if not name.startswith(MADE)
     ]
     if foreign:
         raise InputError(
-            f"experiment {commit[:9]}: made with changes that are not committed: "
+            f"experiment {experiment}: made with changes that are not committed: "
             f"{', '.join(foreign)}; commit them and run it again"
         )
-    names = git("ls-tree", "--name-only", f"{commit}:metrics").splitlines()
+    names = git("ls-tree", "--name-only", f"{experiment.commit}:metrics").splitlines()
     return {
-        "revision": base,
-        "parameters": changes(base, commit),
+        "revision": base.commit,
+        "parameters": changed(base, experiment),
         **{
-            name.removesuffix(".json"): json.loads(git("show", f"{commit}:metrics/{name}"))
+            name.removesuffix(".json"): experiment.metrics(f"metrics/{name}")
             for name in names
             if name.endswith(".json")
         },
     }
+
+
+def parent(experiment: Revision) -> Revision:
+    """The commit that an experiment was run on."""
+    return Revision.find(f"{experiment.commit}^")
+
+
+def changed(base: Revision, experiment: Revision) -> dict[str, Any]:
+    """The parameters that an experiment changed."""
+    both = changes(base.parameters, experiment.parameters)
+    return {key: after for key, (_, after) in both.items()}
 
 
 def challengers() -> dict[str, Any]:
@@ -102,24 +115,23 @@ def challengers() -> dict[str, Any]:
     fold's training rows, so no test row has a say. Only networks without early stopping can be
     chosen: the others have stopped by the very rows that they would be chosen by.
     """
-    base = git("rev-parse", "HEAD")
+    base = Revision.find("HEAD")
     folds, honest = {}, []
-    for commit in experiments().values():
-        if git("rev-parse", f"{commit}^") != base:
+    for experiment in experiments():
+        if parent(experiment).commit != base.commit:
             continue
-        changed = changes(base, commit)
-        if any(changed.pop(key, None) != value for key, value in PUBLISHED.items()):
+        found = changed(base, experiment)
+        if any(found.pop(key, None) != value for key, value in PUBLISHED.items()):
             continue
-        changed.pop(ALSO, None)
+        found.pop(ALSO, None)
         label = (
-            ", ".join(f"{key} {value}" for key, value in sorted(changed.items())) or "the defaults"
+            ", ".join(f"{key} {value}" for key, value in sorted(found.items())) or "the defaults"
         )
-        if parameters(commit)["train.patience"] == 0:
+        if experiment.parameters["train.patience"] == 0:
             honest.append(label)
-        text = git("show", f"{commit}:metrics/plots/fold_errors.csv")
-        folds[label] = pd.read_csv(io.StringIO(text))
+        folds[label] = experiment.table(FOLD_ERRORS)
     if "the defaults" not in folds:
-        raise InputError(f"no experiment with the defaults on {base[:9]}; run: make challengers")
+        raise InputError(f"no experiment with the defaults on {base}; run: make challengers")
     outer = pd.DataFrame({label: frame["network"] for label, frame in folds.items()})
     inside = pd.DataFrame({label: frame["network_inside"] for label, frame in folds.items()})
     chosen = inside[[label for label in honest if inside[label].notna().all()]].idxmin(axis=1)
@@ -142,7 +154,7 @@ def challengers() -> dict[str, Any]:
         }
 
     return {
-        "revision": base,
+        "revision": base.commit,
         "tried": {
             label: {**against(outer[label]), "inside": float(inside[label].mean())}
             for label in outer.mean().sort_values().index
@@ -369,41 +381,8 @@ def _challengers(result: dict[str, Any]) -> list[str]:
 
 
 def _difference(each: dict[str, float]) -> str:
-    p = f"{each['p']:.3f}" if each["p"] >= 0.001 else "< 0.001"
-    return f"{each['difference']:+.4f} ({each['low']:+.4f} to {each['high']:+.4f}) | {p}"
-
-
-def find(experiment: str) -> str:
-    """The commit of an experiment."""
-    if experiment not in experiments():
-        raise InputError(f"no experiment {experiment}; `dvc exp list --all-commits` lists them")
-    return experiments()[experiment]
-
-
-def experiments() -> dict[str, str]:
-    """Commits of all finished experiments, by name: DVC keeps them as refs/exps/AB/CDEF.../NAME."""
-    refs = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/??/*/*").splitlines()
-    return {name.rpartition("/")[2]: commit for commit, name in map(str.split, refs)}
-
-
-def changes(base: str, commit: str) -> dict[str, Any]:
-    """Parameters, by their dotted names, that an experiment changed."""
-    before, after = parameters(base), parameters(commit)
-    return {key: value for key, value in after.items() if before.get(key) != value}
-
-
-def parameters(commit: str) -> dict[str, Any]:
-    """The parameters of a commit, by their dotted names; `launch` changes no result."""
-    groups = yaml.safe_load(git("show", f"{commit}:params.yaml"))
-    groups.pop("launch", None)
-    return {f"{group}.{key}": value for group in groups for key, value in groups[group].items()}
-
-
-def git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"git {' '.join(arguments)}: {done.stderr.strip().splitlines()[0]}")
-    return done.stdout.strip()
+    interval = f"{signed(each['low'])} to {signed(each['high'])}"
+    return f"{signed(each['difference'])} ({interval}) | {p_value(each['p'])}"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 import yaml
 
 from nextsem import InputError
-from stages.publish import git
+from stages.revisions import flat, git
 
 LOCK = "dvc.lock"
 # Kernels without AVX2 moved no number of the default pipeline by more than 0.000001.
@@ -162,15 +162,6 @@ def locked(stages: dict[str, Any]) -> Flat:
                 value
             )  # as text: a parameter is meant to the last digit
     return values
-
-
-def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value within groups and lists, and its dotted name."""
-    if isinstance(value, dict | list) and value:
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from flat(inner, f"{place}.{key}" if place else str(key))
-    else:
-        yield place, value
 
 
 def number(cell: str | None) -> Any:
