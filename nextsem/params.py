@@ -5,6 +5,7 @@ of a wrong type or impossible is refused in one line.
 """
 
 import re
+import textwrap
 from collections.abc import Hashable
 from math import nan
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import (
 from nextsem import InputError
 
 FILE = Path("params.yaml")
+_REASON = "  #> "  # starts a comment that `with_values` writes
 _CHARACTERS = 100_000  # of a parameter file, at most: it is read slowly
 
 
@@ -67,6 +69,7 @@ class Data(_Group):
     encoding: str
     sheet: Text
     header_row: Positive
+    footer_rows: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -237,6 +240,46 @@ def parse(text: str, source: str) -> Any:
         raise InputError(f"{source}: not YAML that can be read: {_one_line(error)}") from None
 
 
+def written(value: Any) -> str:
+    """A value as it stands in a parameter file, on one line."""
+    line = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=1e9)
+    return line.removesuffix("\n").removesuffix("\n...")
+
+
+def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: str) -> str:
+    """The text of a parameter file with other values; keys such as `data.table`.
+
+    Its comments stay. Each key gets the reason for its value as one more, in the place of one that
+    it had.
+
+    Raises
+    ------
+    InputError
+        The file does not hold each of these keys on a line of its own.
+    """
+    lines: list[str] = []
+    group, left, within = "", dict(values), False
+    for line in text.splitlines():
+        if line.startswith(_REASON) or (within and re.match("   |  -", line)):
+            continue
+        named = re.match(r"(  )?(\w+):", line)
+        if named and not named[1]:
+            group = named[2]
+        key = f"{group}.{named[2]}" if named and named[1] else ""
+        within = key in left
+        if within:
+            reason = textwrap.wrap(why.get(key, ""), 100 - len(_REASON))
+            lines += [_REASON + each for each in reason]
+            lines.append(f"{line.partition(':')[0]}: {written(left.pop(key))}")
+        else:
+            lines.append(line)
+    if left:
+        raise InputError(f"{source}: has no line for {', '.join(left)}; allowed: as the file came")
+    result = "\n".join(lines) + "\n"
+    check(Params, parse(result, source), source)
+    return result
+
+
 Group = TypeVar("Group", bound=BaseModel)
 
 
@@ -280,11 +323,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?\d[\d_]*(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """YAML that the loader above reads as it was."""
+
+
+for _kind in (_Loader, _Dumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?\d[\d_]*(\.[\d_]*)?[eE][-+]?\d+$"),
+        list("-+0123456789"),
+    )
 
 
 def _explain(error: ValidationError, group: type[BaseModel]) -> str:

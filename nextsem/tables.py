@@ -9,12 +9,12 @@ import csv
 import re
 import textwrap
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,13 @@ STUDENT = "student"  # the column that names a student in a prepared table
 SHEET_ROWS = 1_048_575  # that Excel holds below the column names
 CELLS = 2**25  # of a workbook, or of a .csv file whose rows are mostly short
 LARGEST = 1e100  # number; the square of a larger one may be too large for a float
-_SEPARATORS = (",", ";", "\t", "|")
+SEPARATORS = (",", ";", "\t", "|")
+# What a row at the end of a table is called that is no student.
+_TOTALS = {
+    *("total", "totals", "grand total", "sum", "average", "averages", "mean", "class average"),
+    *("summe", "gesamt", "durchschnitt", "mittelwert", "moyenne", "somme", "promedio", "media"),
+}
+_LOOKED_FOR_TOTALS = 5  # rows, the last ones
 _ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+([.,]\d+)?\Z)")
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1b\x7f\ud800-\udfff]")
@@ -66,21 +72,12 @@ def read(
         The file cannot be read, a column is missing or there twice, a cell is no number where one
         belongs, or a grade is out of range.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; allowed: a .csv or an .xlsx file (data.table)")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file (data.table)")
-    if path.suffix.lower() == ".csv":
-        frame = _read_csv(path, data, columns, optional)
-    elif path.suffix.lower() == ".xlsx":
-        frame = _read_excel(path, data, columns, optional)
-    else:
-        raise InputError(f"{path}: cannot be read as a table; allowed: a .csv or an .xlsx file")
-    frame = frame[: int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1].copy()
-    if frame.empty:
-        raise InputError(f"{path}: has no row that is filled in below the column names")
+    frame = _read_file(path, data, columns, optional)
+    words = [mark for mark in data.missing if _as_numbers([mark]).isna().all()]
     for column in frame.columns.intersection([*data.semesters, *data.numeric]):
-        frame[column] = _numbers(path, frame[column], data)
+        # A 0 that is no grade may be a number elsewhere, such as of courses failed.
+        marks = data.missing if column in data.semesters else words
+        frame[column] = _numbers(path, frame[column], marks, data.decimal)
     for column in frame.columns.intersection([*data.static, *data.groups, *data.id]):
         frame[column] = _names(path, frame[column], data.spellings.get(column, {}))
     for column in frame.columns.intersection(data.numeric):
@@ -99,6 +96,42 @@ def read(
                 f"range; allowed: {low:g} to {high:g} (data.grade_range)"
             )
     return frame
+
+
+def read_cells(path: Path, data: Data) -> pd.DataFrame:
+    """Read every column that has a name, nothing checked: what stands in the cells, as text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the row as a spreadsheet counts it; "" where a cell is empty.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    frame = _read_file(path, data, None, (), checked=False)
+    texts = {
+        place: frame.iloc[:, place].map(_name, na_action="ignore")
+        for place in range(frame.shape[1])
+    }
+    return pd.DataFrame(texts).fillna("").astype(str).set_axis(frame.columns, axis=1)
+
+
+def suffix(path: Path) -> str:
+    """The ending of a file that is there and may be a table: .csv or .xlsx."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; allowed: a .csv or an .xlsx file (data.table)")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file (data.table)")
+    ending = path.suffix.lower()
+    if ending not in (".csv", ".xlsx"):
+        raise InputError(
+            f"{path}: cannot be read as a table; allowed: a .csv or an .xlsx file (a spreadsheet "
+            "program can save it as one)"
+        )
+    return ending
 
 
 def read_students(path: Path, data: Data, to_come: bool = False) -> tuple[pd.DataFrame, int]:
@@ -173,8 +206,24 @@ def numeric_columns(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def _read_file(
+    path: Path,
+    data: Data,
+    columns: Sequence[str] | None,
+    optional: Sequence[str],
+    checked: bool = True,
+) -> pd.DataFrame:
+    """The cells below the column names, down to the last row that is filled in."""
+    read = _read_csv if suffix(path) == ".csv" else _read_excel
+    frame = read(path, data, columns, optional, checked)
+    frame = frame[: _filled_rows(frame)].copy()
+    if frame.empty:
+        raise InputError(f"{path}: has no row that is filled in below the column names")
+    return frame
+
+
 def _read_csv(
-    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str]
+    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str], checked: bool
 ) -> pd.DataFrame:
     utf8 = codecs.lookup(data.encoding).name == "utf-8"
     encoding = "utf-8-sig" if utf8 else data.encoding
@@ -216,10 +265,34 @@ def _read_csv(
         ) from None
     except (pd.errors.ParserError, csv.Error, ValueError) as error:
         raise InputError(f"{path}: {_unparsed(str(error), data.header_row)}") from None
+    frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
+    frame = frame[: max(0, _filled_rows(frame) - data.footer_rows)]
+    if checked:
+        _check_end(path, header, frame.iloc[-_LOOKED_FOR_TOTALS:].itertuples(name=None))
     frame = frame[used]
     frame.columns = pd.Index([header[place] for place in used])
-    frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
     return frame
+
+
+def is_total(cell: Any) -> bool:
+    """Whether a cell says that its row is no student but a total or an average."""
+    return isinstance(cell, str) and cell.strip(" :").casefold() in _TOTALS
+
+
+def _filled_rows(frame: pd.DataFrame) -> int:
+    """How many rows there are up to the last one that is filled in."""
+    return int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1
+
+
+def _check_end(path: Path, header: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Refuse totals and averages among the last rows, each the row's number and its cells."""
+    for row, *cells in rows:
+        for name, cell in zip(header, cells, strict=False):
+            if is_total(cell):
+                raise InputError(
+                    f"{path}: row {row}, column {_shown(name)}: {_shown(cell)} is no student; say in "
+                    "data.footer_rows how many rows at the end are none"
+                )
 
 
 def _check_short_rows(path: Path, columns: int) -> None:
@@ -269,19 +342,34 @@ def _unparsed(reason: str, header_row: int) -> str:
 def _csv_header(path: Path, data: Data, encoding: str) -> tuple[list[str], str]:
     """The column names, and the separator: the one that finds the columns that are looked for."""
     wanted = {*data.semesters, *data.static, *data.groups, *data.numeric, *data.id}
-    separators = _SEPARATORS if data.separator == "auto" else (data.separator,)
+    separators = SEPARATORS if data.separator == "auto" else (data.separator,)
     found: list[tuple[list[str], str]] = []
     for separator in separators:
         with path.open(encoding=encoding, newline="") as file:
-            rows = csv.reader(file, delimiter=separator)
+            rows = enumerate(csv.reader(file, delimiter=separator), 1)
             try:
-                header = next(islice(rows, data.header_row - 1, None), [])
+                read = dict(deque(islice(rows, data.header_row), maxlen=2))
             except csv.Error:  # a text of more than 131072 characters, if it is one
-                header = []
-        names = [_header_text(name) for name in header]
-        found.append((names, separator))
+                read = {}
+        header, above = read.get(data.header_row, []), read.get(data.header_row - 1, [])
+        found.append((header_names(header, above), separator))
     names, separator = max(found, key=lambda one: (len(wanted.intersection(one[0])), len(one[0])))
     return _checked_header(path, data, names), separator
+
+
+def header_names(header: Sequence[Any], above: Sequence[Any]) -> list[str]:
+    """The columns' names. One without has that of the row above, if names stand there: a cell merged
+    downwards. Those of the same name are numbered: SGPA (1), SGPA (2)."""
+    names = [_header_text(cell) for cell in header]
+    over = [_header_text(cell) for cell in above]
+    if len([name for name in over if name]) > 1:
+        names = [name or upper for name, upper in zip_longest(names, over, fillvalue="")]
+    times, seen = Counter(names), Counter[str]()
+    for place, name in enumerate(names):
+        if name and times[name] > 1:
+            seen[name] += 1
+            names[place] = f"{name} ({seen[name]})"
+    return names
 
 
 def _checked_header(path: Path, data: Data, names: list[str]) -> list[str]:
@@ -295,7 +383,7 @@ def _checked_header(path: Path, data: Data, names: list[str]) -> list[str]:
 
 
 def _read_excel(
-    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str]
+    path: Path, data: Data, columns: Sequence[str] | None, optional: Sequence[str], checked: bool
 ) -> pd.DataFrame:
     import openpyxl  # here, because a .csv needs none of it
 
@@ -309,23 +397,29 @@ def _read_excel(
                 header = _excel_header(path, data, sheet)
                 used = _used(path, header, columns, optional)
                 look = looked[sheet._worksheet_path]
-                _check_sheet(path, data, look, {place + 1: header[place] for place in used})
+                names = {place + 1: header[place] for place in used}
+                _check_sheet(path, data, look, names, checked)
                 rows = islice(
                     sheet.iter_rows(
-                        min_row=data.header_row + 1, max_col=max(used) + 1, values_only=True
+                        min_row=data.header_row + 1, max_col=len(header), values_only=True
                     ),
-                    max(0, look.last_row - data.header_row),
+                    max(0, look.last_row - data.footer_rows - data.header_row),
                 )
-                cells = [[row[place] for place in used] for row in rows]
+                cells, end = [], deque[tuple[Any, ...]](maxlen=_LOOKED_FOR_TOTALS)
+                for number, row in enumerate(rows, data.header_row + 1):
+                    cells.append([row[place] for place in used])
+                    end.append((number, *row))
+                if checked:
+                    _check_end(path, header, end)
     except InputError:
         raise
     except Exception as error:  # openpyxl has no error of its own: a broken file raises anything
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as an .xlsx file: {reason}") from None
-    names = [header[place] for place in used]
-    frame = pd.DataFrame(cells, columns=pd.Index(names), dtype=object)
+    # Of objects: as floats, long ids would be others.
+    frame = pd.DataFrame(cells, columns=pd.Index(names.values()), dtype=object)
     frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
-    return frame  # of objects: as floats, long ids would be others
+    return frame
 
 
 def _sheet(path: Path, data: Data, sheets: Sequence[Any]) -> Any:
@@ -342,29 +436,39 @@ def _sheet(path: Path, data: Data, sheets: Sequence[Any]) -> Any:
 
 
 def _excel_header(path: Path, data: Data, sheet: Any) -> list[str]:
-    rows = sheet.iter_rows(min_row=data.header_row, values_only=True)
-    header = ["" if name is None else _header_text(name) for name in next(rows, ())]
+    first = max(1, data.header_row - 1)
+    rows = sheet.iter_rows(min_row=first, max_row=data.header_row, values_only=True)
+    read = dict(enumerate(rows, first))
+    header = header_names(read.get(data.header_row, ()), read.get(data.header_row - 1, ()))
     while header and not header[-1]:
         header.pop()
     return _checked_header(path, data, header)
 
 
-def _check_sheet(path: Path, data: Data, look: workbook.Outline, used: dict[int, str]) -> None:
-    """Refuse cells that only look empty to openpyxl; `used` are names of columns, A being 1."""
+def _check_sheet(
+    path: Path, data: Data, look: workbook.Outline, used: dict[int, str], checked: bool
+) -> None:
+    """Refuse too many cells, and those that only look empty to openpyxl; `used` are names of columns,
+    A being 1."""
     from openpyxl.utils.cell import range_boundaries
 
-    cells = (look.last_row - data.header_row) * len(used)
+    last = look.last_row - data.footer_rows
+    cells = (last - data.header_row) * len(used)
     if cells > CELLS:
         raise InputError(f"{path}: has {cells:,} cells; allowed: {CELLS:,}; save it as .csv")
+    if not checked:
+        return
     for column in look.uncalculated.keys() & used.keys():
+        if look.uncalculated[column] > last:
+            continue
         raise InputError(
             f"{path}: row {look.uncalculated[column]}, column {used[column]!r}: is a formula that "
             "was never calculated; open the file in a spreadsheet program, and save it"
         )
     for cells_merged in look.merged:
-        left, _, right, bottom = range_boundaries(cells_merged)
+        left, top, right, bottom = range_boundaries(cells_merged)
         for column, name in used.items():
-            if left <= column <= right and bottom > data.header_row:
+            if left <= column <= right and bottom > data.header_row and top <= last:
                 raise InputError(
                     f"{path}: cells {cells_merged}, column {name!r}: are merged; allowed: below the "
                     "column names a cell for each value"
@@ -379,6 +483,14 @@ def _used(
     times = Counter(header)
     for name in looked_for:
         if not times[name]:
+            numbered = re.compile(re.escape(name) + r" \(\d+\)")
+            places = [place for place, each in enumerate(header, 1) if numbered.fullmatch(each)]
+            if len(places) > 1:
+                raise InputError(
+                    f"{path}: column {_shown(name)} stands {len(places)} times (columns "
+                    f"{', '.join(map(str, places[:20]))}); allowed: once, or say which: "
+                    f"{_shown(header[places[0] - 1])} and so on"
+                )
             if name in optional:
                 continue
             found = ", ".join(_shown(column) for column in header[:20])
@@ -393,7 +505,7 @@ def _used(
     return [place for place, name in enumerate(header) if name in looked_for]
 
 
-def _numbers(path: Path, column: pd.Series, data: Data) -> pd.Series:
+def _numbers(path: Path, column: pd.Series, missing: Sequence[str], decimal: str) -> pd.Series:
     """A column as numbers, NaN where it says that there is none."""
     if pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
         values, given = column.astype(float), column.notna()
@@ -404,13 +516,12 @@ def _numbers(path: Path, column: pd.Series, data: Data) -> pd.Series:
             lambda cell: type(cell) is float or (type(cell) is int and abs(cell) < LARGEST)
         )
         texts = column.mask(typed).map(_cell_text, na_action="ignore").astype(str)
-        texts = texts.mask(texts.isin(["", *data.missing]))
+        texts = texts.mask(texts.isin(["", *missing]))
         values = column.where(typed).astype(float)
-        values = values.fillna(_parse(texts, data))
+        values = values.fillna(parsed(texts, decimal, alone=not typed.any()))
         given = texts.notna() | values.notna()
-    marks = pd.to_numeric(pd.Series(data.missing, dtype=object), errors="coerce")
-    missing = values.isin(marks.dropna())
-    values, given = values.mask(missing), given & ~missing
+    marked = values.isin(_as_numbers(missing).dropna())
+    values, given = values.mask(marked), given & ~marked
     wrong = column[given & ~np.isfinite(values)]
     if len(wrong):
         raise InputError(
@@ -420,9 +531,26 @@ def _numbers(path: Path, column: pd.Series, data: Data) -> pd.Series:
     return values
 
 
-def _parse(texts: pd.Series, data: Data) -> pd.Series:
-    """Texts as numbers, NaN where one is none; the decimal sign is found out if need be."""
-    decimal = data.decimal
+def _as_numbers(marks: Sequence[str]) -> pd.Series:
+    """Marks as numbers, NaN where one is none."""
+    return pd.to_numeric(pd.Series(marks, dtype=object), errors="coerce")
+
+
+def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
+    """Texts as numbers, NaN where one is none.
+
+    Parameters
+    ----------
+    decimal : the decimal sign, or `auto` to find it out
+    alone : whether there are no other numbers in the column. Then all may have the same sign behind
+        them, % or the highest grade, as in 7.5/10; it is left out
+    """
+    signs = texts.str.extract(r"\d\s*(%|/\s*\d+)$", expand=False)
+    if alone and signs.nunique() == 1:
+        bare = texts.str.replace(r"\s*(?:%|/\s*\d+)$", "", regex=True)
+        without_sign = parsed(texts.mask(signs.notna()), decimal)
+        if without_sign.isna().all():
+            texts = bare
     if decimal == "auto":
         commas = texts.str.fullmatch(r"[+-]?\d+,\d+", na=False).any()
         points = texts.str.fullmatch(r"[+-]?\d+\.\d+", na=False).any()
@@ -461,7 +589,9 @@ def _cell_text(cell: Any) -> str:
 
 def _header_text(cell: Any) -> str:
     """A column name; one that wraps in its cell, or has a mark of UTF before it, is the same."""
-    return " ".join(str(cell).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split())
+    return " ".join(
+        ("" if cell is None else str(cell)).removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split()
+    )
 
 
 def _shown(cell: Any) -> str:

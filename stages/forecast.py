@@ -115,6 +115,8 @@ def read(path: Path, forecaster: Forecaster, changes: list[str]) -> tuple[Studen
     students = tables.students(frame, data)
     done = np.isfinite(students.target)
     remarks = []
+    if data.footer_rows:
+        remarks.append(f"{data.footer_rows} rows at the end left out (footer_rows)")
     if done.any():
         remarks.append(f"{done.sum()} students left out: their {data.semesters[-1]} is known")
     if blank:

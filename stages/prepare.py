@@ -49,6 +49,7 @@ def main() -> None:
         f"  {len(pending)} pending: the {data.semesters[-1]} is still to come\n"
         f"  {gap}; {'left out' if data.incomplete == 'drop' else 'to train on, too'}\n"
         f"  {blank} left out: blank"
+        + (f"\n  {data.footer_rows} at the end left out: data.footer_rows" * bool(data.footer_rows))
     )
 
 
