@@ -157,7 +157,8 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
         }
     )
     _count(path, data, grades, why, check)
-    return Description(data, why, _by(static, grades), *_line(grades[:, -1], data, line), check)
+    by = _by(static, data.spellings, grades)
+    return Description(data, why, by, *_line(grades[:, -1], data, line), check)
 
 
 # Where the table is -----------------------------------------------------------
@@ -166,6 +167,8 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
 def _find(path: Path, sheet: str, check: list[str]) -> _Place:
     """The sheet, the encoding and the row of the column names."""
     if tables.suffix(path) == ".csv":
+        if sheet:
+            raise InputError(f"{path}: has no sheets; allowed: --sheet with an .xlsx file")
         encoding = _encoding(path, check)
         found = [_names_in(rows, encoding=encoding) for rows in _csv_rows(path, encoding)]
         return max(found, key=lambda each: each.score)
@@ -193,7 +196,7 @@ def _encoding(path: Path, check: list[str]) -> str:
     except UnicodeDecodeError as error:
         encoding = "cp1252"
         around = content[max(0, error.start - 20) : error.start + 20].decode(encoding, "replace")
-        shown = next(word for word in around.split() if not word.isascii())
+        shown = next(word for word in re.findall(r"\w+", around) if not word.isascii())
         check.append(
             f"encoding: the file is not UTF-8, and {encoding} is a guess by which it holds {shown!r}. "
             "If that is wrong, save the table as 'CSV UTF-8'"
@@ -338,7 +341,8 @@ def _likely(series: list[Column]) -> float:
     """How likely columns of alike names are grades, 0 or less if not."""
     one = series[0]
     decimals = any((column.values % 1 > 0).any() for column in series)
-    score = 1 + 4 * one.named(columns.GRADE) + 2 * one.named(columns.SEMESTER) + 0.5 * decimals
+    score = 1 + (one.words == ("#",)) + 0.5 * decimals
+    score += 4 * one.named(columns.GRADE) + 2 * one.named(columns.SEMESTER)
     return score - 1.5 * one.named(columns.OF_ALL) - 8 * one.named(columns.NO_GRADE)
 
 
@@ -662,8 +666,9 @@ def _ids(
 
 def _differ(together: list[Column], rows: Mask) -> bool:
     """Whether columns, as far as they are filled in, are different in every row."""
-    names = Counter(zip(*(column.texts[rows].tolist() for column in together), strict=True))
-    names.pop(("",) * len(together), None)
+    each = zip(*(column.texts[rows].tolist() for column in together), strict=True)
+    names = Counter("/".join(filter(None, texts)) for texts in each)
+    names.pop("", None)
     return bool(names) and max(names.values()) == 1
 
 
@@ -732,11 +737,13 @@ def _line(grades: Numbers, data: Data, usual: float) -> tuple[float, float]:
     return line, worse(line)
 
 
-def _by(static: list[Column], grades: Numbers) -> str | None:
+def _by(static: list[Column], spellings: dict[str, dict[str, str]], grades: Numbers) -> str | None:
     """The first column whose categories have enough students for ranges of their own."""
     complete = np.isfinite(grades).all(axis=1)
     for column in static:
-        sizes = [np.count_nonzero(column.texts[complete] == each) for each in column.distinct]
-        if len(sizes) > 1 and np.median(sizes) >= _STUDENTS_FOR_RANGES:
+        spelt = spellings.get(column.name, {})
+        times = Counter(spelt.get(text, text) for text in column.texts[complete].tolist())
+        times.pop("", None)
+        if len(times) > 1 and np.median(list(times.values())) >= _STUDENTS_FOR_RANGES:
             return column.name
     return None

@@ -1,5 +1,6 @@
 """Pictures."""
 
+import warnings
 from math import isnan
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from nextsem.scores import Difference
+
+matplotlib.rcParams["text.parse_math"] = False  # a name may hold a $
 
 DOTS_PER_INCH = 120
 _UNDEFINED = "#e6e6e6"
@@ -259,10 +262,16 @@ def predicted(students: pd.DataFrame) -> Figure:
 
 
 def save(figure: Figure, path: Path | BinaryIO) -> None:
-    """Write a figure as PNG, the same bytes each time."""
-    figure.savefig(
-        path, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}
-    )
+    """Write a figure as PNG, the same bytes each time.
+
+    In matplotlib's own font, since others differ between machines; letters that it lacks, such as
+    Chinese ones, are boxes.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(
+            path, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}
+        )
 
 
 def _notes(pairs: pd.DataFrame, grades: int, target: str, ratios: dict[str, float]) -> list[str]:

@@ -260,7 +260,7 @@ def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: 
     lines: list[str] = []
     group, left, within = "", dict(values), False
     for line in text.splitlines():
-        if line.startswith(_REASON) or (within and re.match("   |  -", line)):
+        if within and re.match("   |  -", line):
             continue
         named = re.match(r"(  )?(\w+):", line)
         if named and not named[1]:
@@ -268,6 +268,8 @@ def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: 
         key = f"{group}.{named[2]}" if named and named[1] else ""
         within = key in left
         if within:
+            while lines and lines[-1].startswith(_REASON):
+                lines.pop()
             reason = textwrap.wrap(why.get(key, ""), 100 - len(_REASON))
             lines += [_REASON + each for each in reason]
             lines.append(f"{line.partition(':')[0]}: {written(left.pop(key))}")

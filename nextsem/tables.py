@@ -113,10 +113,10 @@ def read_cells(path: Path, data: Data) -> pd.DataFrame:
     """
     frame = _read_file(path, data, None, (), checked=False)
     texts = {
-        place: frame.iloc[:, place].map(_name, na_action="ignore")
+        place: frame.iloc[:, place].map(_name, na_action="ignore").astype(object).fillna("")
         for place in range(frame.shape[1])
     }
-    return pd.DataFrame(texts).fillna("").astype(str).set_axis(frame.columns, axis=1)
+    return pd.DataFrame(texts, dtype=str).set_axis(frame.columns, axis=1)
 
 
 def suffix(path: Path) -> str:
@@ -518,7 +518,7 @@ def _numbers(path: Path, column: pd.Series, missing: Sequence[str], decimal: str
         texts = column.mask(typed).map(_cell_text, na_action="ignore").astype(str)
         texts = texts.mask(texts.isin(["", *missing]))
         values = column.where(typed).astype(float)
-        values = values.fillna(parsed(texts, decimal, alone=not typed.any()))
+        values = values.fillna(parsed(texts, decimal, alone=bool(values.isna().all())))
         given = texts.notna() | values.notna()
     marked = values.isin(_as_numbers(missing).dropna())
     values, given = values.mask(marked), given & ~marked
