@@ -161,7 +161,7 @@ class Forecaster:
         }
         text, weights = json.dumps(described), self.weights.cpu()
         marks = {"nextsem": text, "sha256": _checksum(text, weights)}
-        path.write_bytes(save({"weights": weights}, marks))
+        path.write_bytes(_in_order(save({"weights": weights}, marks)))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -223,6 +223,14 @@ class _Described(BaseModel):
     encoding: Encoding
     architecture: Architecture
     intervals: Intervals | None
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with the marks in its header in order; they come in any."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":"))
+    header += " " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header.encode() + content[start:]
 
 
 def _checksum(text: str, weights: torch.Tensor) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from nextsem import cohort, params
-from nextsem.forecaster import FORMAT, Forecaster, _checksum
+from nextsem.forecaster import FORMAT, Forecaster, _checksum, _in_order
 from nextsem.students import Students
 from tests.hostile.kinds import EDITS, Kind, edited, refused
 
@@ -55,7 +55,8 @@ def described() -> dict[str, Any]:
 def saved(described: Any, weights: torch.Tensor) -> bytes:
     """As a forecaster is saved, with the right checksum."""
     text = json.dumps(described)
-    return save({"weights": weights}, {"nextsem": text, "sha256": _checksum(text, weights)})
+    marks = {"nextsem": text, "sha256": _checksum(text, weights)}
+    return _in_order(save({"weights": weights}, marks))
 
 
 def _load_or_refused(folder: Path, content: bytes, same: bool = True) -> str:

@@ -259,11 +259,12 @@ def test_how_many_are_explained_at_a_time_changes_nothing(
 
 
 def test_a_saved_forecaster_is_the_same_one(calibrated: Forecaster, tmp_path: Path) -> None:
-    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    first, again = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
     calibrated.save(first)
     read = Forecaster.load(first)
-    read.save(second)
-    assert first.read_bytes() == second.read_bytes()
+    for _ in range(8):  # The library under it orders some things at random.
+        read.save(again)
+        assert first.read_bytes() == again.read_bytes()
     for name in ("data", "trained_on", "profile", "encoding", "architecture", "intervals"):
         assert getattr(read, name) == getattr(calibrated, name)
     students = simulated()
