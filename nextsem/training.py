@@ -250,24 +250,23 @@ def fingerprints(
     alike = repr((architecture, recipe, device.type, torch.__version__, kernels, code))
     lessons: dict[int, str] = {}
 
-    def digest(*parts: Tensor | str) -> str:
+    def digest(*parts: object) -> str:
         whole = hashlib.sha256()
         for part in parts:
             if isinstance(part, Tensor):
                 whole.update(repr((part.dtype, part.shape)).encode())
                 whole.update(part.contiguous().numpy().data)
             else:
-                whole.update(part.encode())
+                whole.update(repr(part).encode())
         return whole.hexdigest()
 
     keys = []
     for job in jobs:
-        taught = job.lessons
-        if id(taught) not in lessons:
-            lessons[id(taught)] = digest(taught.inputs, taught.targets, taught.weights)
-        own = repr((job.seed, job.shape()))
-        start = "" if job.direct is None else job.direct
-        keys.append(digest(alike, lessons[id(taught)], own, job.learn_from, job.stop_by, start))
+        taught = id(job.lessons)
+        if taught not in lessons:
+            lessons[taught] = digest(*vars(job.lessons).values())
+        own = {**vars(job), "lessons": lessons[taught]}
+        keys.append(digest(alike, *own.values()))
     return keys
 
 

@@ -245,6 +245,7 @@ def test_a_fingerprint_stands_for_all_that_a_network_depends_on() -> None:
             (ARCHITECTURE, Recipe(), replace(job, lessons=other)),
             (ARCHITECTURE, Recipe(), replace(job, learn_from=job.learn_from[1:])),
             (ARCHITECTURE, Recipe(), replace(job, stop_by=job.stop_by[:0])),
+            (ARCHITECTURE, Recipe(), replace(job, direct=torch.ones(1))),
         )
     ]
     assert len(set(found)) == len(found)
