@@ -100,7 +100,7 @@ def compare(name: str, committed: bytes | None, given: bytes | None) -> Iterator
     elif committed != given:
         try:
             yield from differences(name, committed, given)
-        except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        except (OSError, SyntaxError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
             yield f"cannot be read: {' '.join(str(error).split())}"
 
 

@@ -43,7 +43,7 @@ def test_the_last_decimal_is_the_processor_s(value: float, nudge: float) -> None
         (TEST, '{"a": {"b": 1}}', '{"a": {}}', "a.b is 1; the code gives missing"),
         (TEST, '{"mse": null}', '{"mse": 0.5}', "mse is None; the code gives 0.5"),
         (TEST, "<<<<<<< HEAD", '{"mse": 0.5}', "cannot be read: Expecting value"),
-        ("metrics/a.png", "no picture", "none either", "cannot be read: cannot identify image"),
+        ("metrics/a.png", "no picture", "none either", "cannot be read: not a PNG file"),
         (TEST, None, "{}", "is not committed"),
         (TEST, "{}", None, "no stage makes it"),
         (
