@@ -51,7 +51,7 @@ class Browser(contextlib.AbstractContextManager["Browser"]):
         )
         for end in (theirs_in, theirs_out, *ends):
             os.close(end)
-        self._write, self._read = os.fdopen(ours_out, "wb"), os.fdopen(ours_in, "rb")
+        self._write, self._read, self._received = os.fdopen(ours_out, "wb"), ours_in, b""
         self._session: dict[str, str] = {}
         target = self("Target.createTarget", url="about:blank")["targetId"]
         session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -67,7 +67,7 @@ class Browser(contextlib.AbstractContextManager["Browser"]):
         self._process.terminate()
         self._process.wait()
         self._write.close()
-        self._read.close()
+        os.close(self._read)
 
     def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
         """What a method of the protocol returns."""
@@ -108,10 +108,11 @@ class Browser(contextlib.AbstractContextManager["Browser"]):
 
     def _next(self) -> dict[str, Any]:
         """The next message; what it tells of the page is noted."""
-        written = bytearray()
-        while (byte := self._read.read(1)) != b"\0":
-            assert byte, "Chromium has ended"
-            written += byte
+        while b"\0" not in self._received:
+            more = os.read(self._read, 1 << 20)
+            assert more, "Chromium has ended"
+            self._received += more
+        written, _, self._received = self._received.partition(b"\0")
         message = json.loads(written)
         event, told = message.get("method", ""), message.get("params", {})
         self._events.append(event)

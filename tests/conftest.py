@@ -3,6 +3,7 @@
 import copy
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,15 @@ class Checkout:
         assert old in text
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
+    def change(self, parameters: dict[str, object]) -> None:
+        """Other values of parameters, each by its dotted name."""
+        groups = yaml.safe_load(self.read("params.yaml"))
+        for key, value in parameters.items():
+            group, _, name = key.partition(".")
+            assert name in groups[group]
+            groups[group][name] = value
+        (self.path / "params.yaml").write_text(yaml.safe_dump(groups), encoding="utf-8")
+
     def copy(self, path: Path) -> "Checkout":
         """The same, with all that is in its folder."""
         shutil.copytree(self.path, path)
@@ -93,6 +103,14 @@ class Checkout:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
         _run(self.path, "git", "add", "--all")
         _run(self.path, "git", *identity, "commit", "--quiet", "--allow-empty", "-m", message)
+
+
+def reference_recipe() -> dict[str, object]:
+    """Parameters of the reference's recipe, as `make reference` sets them, by their dotted names."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    settings = re.search(r"^REFERENCE := (.*)$", makefile, re.MULTILINE).group(1).split()
+    pairs = [setting.partition("=") for setting in settings if setting != "-S"]
+    return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import json
 import re
 import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 import pytest
-import yaml
 
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, reference_recipe
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def test_one_value_and_what_it_changed(done: Checkout) -> None:
 def test_a_grid_in_the_queue_worked_off_by_two_workers(done: Checkout) -> None:
     done.run(
         *("dvc", "exp", "run", "--queue"),
-        *("-S", "model.layers=1,2", "-S", "model.hidden=8,16"),
+        *("-S", "model.layers=1,2", "-S", "model.hidden=range(8,17,8)"),
     )
     done.run("dvc", "queue", "start", "--jobs", "2")
     deadline = time.monotonic() + 300
@@ -56,21 +56,40 @@ def test_a_grid_in_the_queue_worked_off_by_two_workers(done: Checkout) -> None:
         assert data["metrics"]["metrics/test.json"]["data"]["mse"] > 0
         tried.add((model["layers"], model["hidden"]))
     assert {(layers, hidden) for layers in (1, 2) for hidden in (8, 16)} <= tried
+    told = done.stage("leaderboard").splitlines()
+    rows = [line for line in told if "model.hidden 8" in line or "model.hidden 16" in line]
+    assert len(rows) == 4
+    count = re.search(r"# (\d+) experiments against the workspace", told[0]).group(1)
+    assert f"corrected for these {count} (Holm" in told[2]
+    errors = [float(line.split("|")[3]) for line in told if re.match(r"\| \w+-\w+ ", line)]
+    assert errors == sorted(errors)
+
+
+def test_the_random_search_of_the_readme_queues_as_many_as_it_says(done: Checkout) -> None:
+    [line] = [line for line in (ROOT / "README.md").read_text().splitlines() if "shuf" in line]
+    done.run("bash", "-euc", line.replace("seq 20", "seq 3"))
+    tasks = done.run("dvc", "queue", "status")
+    done.run("dvc", "queue", "remove", "--queued")
+    assert tasks.count("Queued") == 3
+
+
+def test_a_newcomers_path_takes_less_than_two_minutes(checkout: Checkout, tmp_path: Path) -> None:
+    """Of a processor's time, since others may use this machine as well."""
+    clone = checkout.clone(tmp_path / "clone")
+    before = getrusage(RUSAGE_CHILDREN)
+    clone.run("dvc", "exp", "run", "-S", "model.layers=2")
+    assert "model.layers" in clone.run("dvc", "params", "diff")
+    assert "| model.layers | 3 | 2 |" in clone.stage("review", "main")
+    clone.stage("report", "main")
+    after = getrusage(RUSAGE_CHILDREN)
+    assert "Review of the workspace against main" in clone.read("report.html")
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 120
 
 
 def test_the_reference_recipe_over_twenty_seeds(tmp_path: Path, published: Path) -> None:
     """Faithfulness: the figure that the notebook reports is one draw of this distribution."""
     checkout = Checkout(tmp_path / "checkout")
-    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
-    recipe = re.search(r"^REFERENCE := (.*)$", makefile, re.MULTILINE).group(1).split()
-    parameters = yaml.safe_load(checkout.read("params.yaml"))
-    for setting in [word for word in recipe if word != "-S"]:
-        key, _, value = setting.partition("=")
-        group, name = key.split(".")
-        assert name in parameters[group]
-        parameters[group][name] = yaml.safe_load(value)
-    parameters["data"]["table"] = str(published)
-    (checkout.path / "params.yaml").write_text(yaml.safe_dump(parameters))
+    checkout.change(reference_recipe() | {"data.table": str(published)})
     for stage in ("prepare", "train", "evaluate"):
         checkout.stage(stage)
     members = json.loads(checkout.read("metrics/test.json"))["members"]
