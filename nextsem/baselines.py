@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nextsem.students import Numbers, Students, categories, one_hot
+from nextsem.students import Numbers, Students, categories, center_and_spread, one_hot
 
 
 def mean(train: Students, students: Students) -> Numbers:
@@ -95,14 +95,12 @@ BASELINES: dict[str, Callable[[Students, Students], Numbers]] = {
 
 
 def _known_beforehand(train: Students, of: Students) -> Numbers:
-    """Numeric columns, scaled, and a column for each category of the training students."""
-    usual, spread = (
-        np.nan_to_num(np.nanmean(train.numeric, axis=0)),
-        np.nanstd(train.numeric, axis=0),
-    )
-    numeric = (np.where(np.isnan(of.numeric), usual, of.numeric) - usual) / np.where(
-        spread > 0, spread, 1
-    )
+    """Numeric columns, scaled, and a column for each category of the training students.
+
+    A number that is missing is the usual one.
+    """
+    usual, spread = center_and_spread(train.numeric)
+    numeric = np.nan_to_num((of.numeric - usual) / spread)
     static = [
         one_hot(of.static[:, place], categories(column))
         for place, column in enumerate(train.static.T)

@@ -9,7 +9,16 @@ import torch
 
 from nextsem.network import DIRECT_SCALE
 from nextsem.params import Model, Train
-from nextsem.students import Mask, Numbers, Rows, Students, Texts, categories, one_hot
+from nextsem.students import (
+    Mask,
+    Numbers,
+    Rows,
+    Students,
+    Texts,
+    categories,
+    center_and_spread,
+    one_hot,
+)
 from nextsem.training import Lessons
 
 # Added to each variance when a gap is filled, as a share of it, so that grades that always agree
@@ -80,11 +89,11 @@ class Encoding:
     @classmethod
     def of(cls, students: Students, model: Model, train: Train) -> Self:
         """The encoding that these training rows ask for."""
-        average, deviation = _scale(students.grades)
+        average, deviation = center_and_spread(students.grades)
         center, spread = np.zeros_like(average), np.ones_like(average)
         if train.standardize:
             center, spread = average, deviation
-        numeric_center, numeric_spread = _scale(students.numeric)
+        numeric_center, numeric_spread = center_and_spread(students.numeric)
         known = [categories(column) for column in students.static.T]
         shares = [
             one_hot(column, own).sum(axis=0) / max(1, np.count_nonzero(column != ""))
@@ -280,12 +289,3 @@ def _covariance(grades: Numbers, spread: Numbers) -> Numbers:
     if len(complete) > grades.shape[1]:
         covariance = np.cov(complete.T, bias=True).reshape(covariance.shape)
     return covariance + _RIDGE * np.diag(spread**2)
-
-
-def _scale(values: Numbers) -> tuple[Numbers, Numbers]:
-    """Mean and standard deviation of each column; a column without spread is left as wide as it is."""
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    center = np.where(known, values, 0).sum(axis=0) / count
-    spread = np.sqrt((np.where(known, values - center, 0) ** 2).sum(axis=0) / count)
-    return center, np.where(spread > 0, spread, 1.0)

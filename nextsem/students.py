@@ -85,6 +85,18 @@ def one_hot(values: Texts, known: list[str]) -> Numbers:
     return (values[:, None] == np.array(known, dtype=str)[None, :]).astype(float)
 
 
+def center_and_spread(values: Numbers) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation of each column, of the numbers that are there.
+
+    A column without spread is left as wide as it is; one without numbers has center 0.
+    """
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    center = np.where(known, values, 0).sum(axis=0) / count
+    spread = np.sqrt((np.where(known, values - center, 0) ** 2).sum(axis=0) / count)
+    return center, np.where(spread > 0, spread, 1.0)
+
+
 def pseudonyms(students: Students) -> list[str]:
     """A key for each student that tells nothing to who has not got the table.
 

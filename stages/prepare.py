@@ -9,6 +9,8 @@ from nextsem import InputError, params, tables
 from nextsem.files import whole_files, write_metrics
 from nextsem.params import Split
 
+LEAST = 4  # complete rows: 2 to train on, and 2 to test on
+
 
 def main() -> None:
     parameters = params.load()
@@ -20,6 +22,19 @@ def main() -> None:
     complete = students[known.all(axis=1)]
     pending = students[~known[data.semesters[-1]]]
     incomplete = students[known[data.semesters[-1]] & ~known.all(axis=1)]
+    for column in data.numeric:
+        if len(complete) and complete[column].isna().all():
+            raise InputError(
+                f"{path}: column {column!r} is empty in all complete rows; allowed: numbers to learn "
+                "from (data.numeric)"
+            )
+    grades = known.sum()
+    for semester in data.semesters if grades.max() >= LEAST else ():
+        if grades[semester] < LEAST:
+            raise InputError(
+                f"{path}: column {semester!r} has {grades[semester]} grades; allowed: {LEAST} or more in "
+                "each of data.semesters"
+            )
     train, test = split(path, complete, parameters.split)
     if data.incomplete == "keep":
         train = pd.concat([train, incomplete])
