@@ -136,7 +136,7 @@ def losses(revisions: list[Revision]) -> Section:
     words = []
     for name, curve in curves.items():
         text = f"{name}: {len(curve)} epochs, training loss {number(curve['train'].iloc[-1])} at the end"
-        if "validation" in curve:
+        if "validation" in curve and curve["validation"].notna().any():
             least = curve["validation"].min()
             epoch = curve["epoch"][curve["validation"] == least].iloc[0]
             text += f", validation loss least at epoch {epoch} ({number(least)})"
@@ -183,12 +183,9 @@ def png(figure: Figure) -> bytes:
 
 
 def words_of_forecasters(revision: Revision) -> str:
-    errors = {
-        name.replace("_", " "): each["mse"]
-        for name, each in revision.metrics(CROSSVALIDATION)["forecasters"].items()
-    }
-    return "; ".join(
-        f"{name} {errors[name]:.4f}" for name in sorted(errors, key=errors.__getitem__)
+    forecasters = revision.metrics(CROSSVALIDATION)["forecasters"]
+    return "Mean squared error: " + "; ".join(
+        f"{name.replace('_', ' ')} {number(each['mse'])}" for name, each in forecasters.items()
     )
 
 

@@ -86,7 +86,7 @@ def cell(value: Any) -> str:
 
 
 # Of Markdown; an underscore within a word, or a bracket before nothing, is none.
-SIGNS = re.compile(r"([\\`*<>|~]|\](?=[(\[:])|(?<!\w)_|_(?!\w)|&(?=[#\w]))")
+SIGNS = re.compile(r"([\\`*<>|]|~(?=~)|\](?=[(\[:])|(?<!\w)_|_(?!\w)|&(?=[#\w]))")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ class Revision:
     def simulated(self) -> bool:
         """Whether that table is the very one that the stage `simulate` drew: nobody's grades."""
         drawn = [out.get("md5") for out in self.stages.get("simulate", {}).get("outs", [])]
-        return self.table_checksum in drawn
+        return self.table_checksum is not None and self.table_checksum in drawn
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages import report
-from stages.revisions import Revision
+from stages.revisions import Revision, md5
 from tests.results import TABLE, Results
 
 
@@ -117,3 +117,19 @@ def test_texts_cannot_write_html(results: Results) -> None:
     tags = Parts(page()).tags
     assert not [tag for tag, _ in tags if tag == "script"]
     assert not [attributes for _, attributes in tags if "onerror" in attributes]
+
+
+def test_what_is_undefined_is_a_dash(results: Results) -> None:
+    """A network that diverged, and one that holds no rows out."""
+    results.write(grades=True)
+    metrics = Path("metrics/crossvalidation.json")
+    text = re.sub(r'"(mse|mae|coverage|brier)": [-\d.e]+', r'"\1": null', metrics.read_text())
+    metrics.write_text(text)
+    Path("metrics/plots/loss.csv").write_text("epoch,train,validation\n1,1.0,\n2,,\n")
+    forecasts, lock = Path("data/predictions/test.csv"), Path("dvc.lock")
+    before = md5(forecasts.read_bytes())
+    forecasts.write_text("actual,forecast,low,high\n7.25,7.0,,\n8.5,8.75,,\n")
+    lock.write_text(lock.read_text().replace(before, md5(forecasts.read_bytes())))
+    text = page()
+    assert "network –; linear –" in text
+    assert "2 students; half of the forecasts" in text
