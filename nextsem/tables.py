@@ -398,7 +398,13 @@ def _read_excel(
                 used = _used(path, header, columns, optional)
                 look = looked[sheet._worksheet_path]
                 names = {place + 1: header[place] for place in used}
-                _check_sheet(path, data, look, names, checked)
+                size = (look.last_row - data.header_row) * len(header)
+                if size > CELLS:  # openpyxl fills up short rows
+                    raise InputError(
+                        f"{path}: has {size:,} cells; allowed: {CELLS:,}; save it as .csv"
+                    )
+                if checked:
+                    _check_sheet(path, data, look, names)
                 rows = islice(
                     sheet.iter_rows(
                         min_row=data.header_row + 1, max_col=len(header), values_only=True
@@ -445,19 +451,11 @@ def _excel_header(path: Path, data: Data, sheet: Any) -> list[str]:
     return _checked_header(path, data, header)
 
 
-def _check_sheet(
-    path: Path, data: Data, look: workbook.Outline, used: dict[int, str], checked: bool
-) -> None:
-    """Refuse too many cells, and those that only look empty to openpyxl; `used` are names of columns,
-    A being 1."""
+def _check_sheet(path: Path, data: Data, look: workbook.Outline, used: dict[int, str]) -> None:
+    """Refuse cells that only look empty to openpyxl; `used` are names of columns, A being 1."""
     from openpyxl.utils.cell import range_boundaries
 
     last = look.last_row - data.footer_rows
-    cells = (last - data.header_row) * len(used)
-    if cells > CELLS:
-        raise InputError(f"{path}: has {cells:,} cells; allowed: {CELLS:,}; save it as .csv")
-    if not checked:
-        return
     for column in look.uncalculated.keys() & used.keys():
         if look.uncalculated[column] > last:
             continue

@@ -51,7 +51,7 @@ _NAMES = st.integers(0, 99).map(str) | st.sampled_from(
 _WRONG = st.sampled_from(
     [
         *("nan", "NaN", "inf", "-inf", "1e400", "-1e308", "9" * 400, "9" * 5000, "10.01", "-0.01"),
-        *("7,5", "7.5.", "٧", "７", "½", "1_0", "0x7", "7%", "#N/A", "#DIV/0!", "TRUE"),
+        *("7,5", "7.5.", "٧", "７", "½", "1_0", "0x7", "#N/A", "#DIV/0!", "TRUE"),
         *("2024-08-11", "=1+1", "7\0", "\0", "7\x1b", "\x7f", "7\n", "7 7", "None", "n/a"),
         *("\u200f7", "7\ufeff", "()", "\x1f", "\xa07"),
     ]
@@ -99,6 +99,11 @@ def read_or_refused(path: Path, content: bytes) -> str:
     return "refused" if refused(path, lambda: read(path)) else "accepted"
 
 
+def _number(text: str) -> float:
+    """What a grade says; all of a column may have the same sign behind them."""
+    return float(re.sub(r"\s*(%|/\s*\d+)\s*$", "", text).replace(",", "."))
+
+
 def _expected(
     table: list[tuple[str, ...]], first: int
 ) -> tuple[dict[int, tuple[str, str, float, float]], int] | None:
@@ -115,7 +120,7 @@ def _expected(
             blank += 1
             continue
         name = "/".join(filter(None, [college, *ids])) if any(ids) else f"row {row}"
-        one, two = (np.nan if text is None else float(text.replace(",", ".")) for text in grades)
+        one, two = (np.nan if text is None else _number(text) for text in grades)
         students[row] = (name, college, one, two)
     if not students or len({name for name, *_ in students.values()}) < len(students):
         return None
