@@ -12,7 +12,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.report import DOCUMENT, RESULTS, ROOT, table
+from benchmarks.report import DOCUMENTS, RESULTS, ROOT, table
 
 SCRIPTS = ("throughput", "parts", "cost", "scale")
 NOISE = 1.3
@@ -87,9 +87,10 @@ def main() -> None:
         f"Worse: more than {NOISE:g} times what the last commit had.\n\n"
         "![Each ratio over its target](../benchmarks/results/together.png)\n"
     )
-    document = DOCUMENT.read_text(encoding="utf-8")
+    page = DOCUMENTS / "benchmarks.md"
+    document = page.read_text(encoding="utf-8")
     start, stop = document.index(BEGIN) + len(BEGIN), document.index(END)
-    DOCUMENT.write_text(document[:start] + section + document[stop:], encoding="utf-8")
+    page.write_text(document[:start] + section + document[stop:], encoding="utf-8")
     if worse:
         sys.exit(f"worse than before by more than noise: {'; '.join(worse)}")
 
