@@ -207,34 +207,25 @@ def groups(columns: dict[str, dict[str, dict[str, float]]], coverage: float, tit
     return figure
 
 
-def loss(curves: dict[str, pd.DataFrame]) -> Figure:
-    """The loss after each epoch, of one run or several; the last one stands out.
+def loss(curve: pd.DataFrame) -> Figure:
+    """The loss after each epoch.
 
     Parameters
     ----------
-    curves : of each run, columns epoch, train and, where rows were held out, validation
+    curve : columns epoch, train and, where rows were held out, validation
     """
-    figure = Figure(figsize=(5.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(5.6, 3.8), layout="constrained")
     axes = figure.add_subplot()
-    for place, (name, curve) in enumerate(curves.items(), start=1):
-        last = place == len(curves)
-        for column, color in (("train", "#2166ac"), ("validation", "#b2182b")):
-            if column in curve:
-                axes.plot(
-                    curve["epoch"],
-                    curve[column],
-                    color=color,
-                    lw=2 if last else 1.2,
-                    ls="-" if last else ":",
-                    label=f"{column}, {name}",
-                )
-    figure.legend(loc="outside lower left", ncols=len(curves), frameon=False, fontsize=9)
+    for column, color in (("train", "#2166ac"), ("validation", "#b2182b")):
+        if column in curve:
+            axes.plot(curve["epoch"], curve[column], color=color, lw=2, label=column)
+    axes.legend(frameon=False)
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd")
     axes.set_axisbelow(True)
     axes.set_xlabel("Epoch")
-    axes.set_ylabel("Mean squared error, scaled")
+    axes.set_ylabel("Mean squared error, as it is scaled")
     axes.set_title("Loss of the networks still learning (mean)", loc="left")
     return figure
 

@@ -85,7 +85,8 @@ def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
         report, verdict = markdown(change), change.verdict
     else:
         report, verdict = alone(head), ""
-    sections = [losses(revisions), predicted(head, with_grades)]
+    sections = [Section("Loss", once([loss(each) for each in revisions]))]
+    sections.append(predicted(head, with_grades))
     sections += [kept(title, path, revisions) for title, path in PLOTS.items()]
     body, contents = to_html(report)
     return (
@@ -130,19 +131,15 @@ def slug(title: str) -> str:
     return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 
-def losses(revisions: list[Revision]) -> Section:
-    """The loss curves of all revisions in one picture."""
-    curves = {str(each): each.table("metrics/plots/loss.csv") for each in revisions}
-    words = []
-    for name, curve in curves.items():
-        text = f"{name}: {len(curve)} epochs, training loss {number(curve['train'].iloc[-1])} at the end"
-        if "validation" in curve and curve["validation"].notna().any():
-            least = curve["validation"].min()
-            epoch = curve["epoch"][curve["validation"] == least].iloc[0]
-            text += f", validation loss least at epoch {epoch} ({number(least)})"
-        words.append(text)
-    drawn = png(figures.loss(curves))
-    return Section("Loss", [Picture("", drawn, "; ".join(words))])
+def loss(revision: Revision) -> Picture:
+    """The loss curve of a revision."""
+    curve = revision.table("metrics/plots/loss.csv")
+    words = f"{len(curve)} epochs, training loss {number(curve['train'].iloc[-1])} at the end"
+    if "validation" in curve and curve["validation"].notna().any():
+        least = curve["validation"].min()
+        epoch = curve["epoch"][curve["validation"] == least].iloc[0]
+        words += f", validation loss least at epoch {epoch} ({number(least)})"
+    return Picture(str(revision), png(figures.loss(curve)), words)
 
 
 def predicted(head: Revision, with_grades: bool) -> Section:
@@ -171,9 +168,14 @@ def kept(title: str, path: str, revisions: list[Revision]) -> Section:
     drawn = {each: content for each in revisions if (content := each.content(path))}
     pictures = [Picture(str(each), drawn[each], WORDS[path](each)) for each in drawn]
     without = [str(each) for each in revisions if each not in drawn]
+    return Section(title, once(pictures), f"None of {', '.join(without)}." if without else "")
+
+
+def once(pictures: list[Picture]) -> list[Picture]:
+    """Of two pictures that are the same, one."""
     if len(pictures) == 2 and pictures[0].png == pictures[1].png:
-        pictures = [replace(pictures[1], caption="the same in both")]
-    return Section(title, pictures, f"None of {', '.join(without)}." if without else "")
+        return [replace(pictures[1], caption="the same in both")]
+    return pictures
 
 
 def png(figure: Figure) -> bytes:

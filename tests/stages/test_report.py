@@ -56,7 +56,7 @@ def test_headings_are_in_order_and_pictures_have_words(results: Results) -> None
     assert levels[0] == "h1"
     assert set(levels[1:]) == {"h2"}
     words = [attributes["alt"] for tag, attributes in tags if tag == "img"]
-    # Loss, forecasts, forecasters, groups, reliability and correlation; three of them twice.
+    # Forecasts and the same loss of both; forecasters, groups, reliability and correlation, twice.
     assert len(words) == 10
     assert all(len(text) > 40 for text in words)
     links = {attributes["href"] for tag, attributes in tags if tag == "a"}
@@ -65,7 +65,7 @@ def test_headings_are_in_order_and_pictures_have_words(results: Results) -> None
 
 
 def test_a_picture_that_did_not_change_is_shown_once(results: Results) -> None:
-    assert page().count("<figcaption>the same in both") == 4
+    assert page().count("<figcaption>the same in both") == 5
 
 
 def test_one_revision_by_itself(results: Results) -> None:
