@@ -416,6 +416,106 @@ def test_prepared_table_of_other_parameters(tmp_path: Path, text: str | None) ->
         tables.read_prepared(path, DATA)
 
 
+@pytest.mark.parametrize("form", ["{}%", "{} %", "{}/10", "{} / 10"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_sign_that_all_numbers_of_a_column_have(tmp_path: Path, form: str, decimal: str) -> None:
+    first, second = (form.format(each).replace(".", decimal) for each in ("8.5", "7"))
+    found = read(tmp_path / "table.csv", f"1st;2nd;College\n{first};7\n;6\n{second};5\n", id=[])
+    np.testing.assert_array_equal(found["1st"], [8.5, np.nan, 7])
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        (["85%", "8.5"], "85%"),
+        (["8/10", "17/20"], "8/10"),
+        (["8.5%", "absent"], "absent"),
+        (["8/10/2024", "9/10/2024"], "8/10/2024"),
+    ],
+)
+def test_a_sign_that_not_all_have(tmp_path: Path, cells: list[str], wrong: str) -> None:
+    text = "1st,2nd,College\n" + "".join(f"{cell},7,\n" for cell in cells)
+    with pytest.raises(InputError, match=f"column '1st': '{wrong}' is not a number"):
+        read(tmp_path / "table.csv", text, id=[])
+
+
+def test_a_number_that_means_no_grade_is_a_number_elsewhere(tmp_path: Path) -> None:
+    text = f"{HEADER},Failed\n0,7,115,1,,0\n-,8,115,2,,-\n"
+    found = read(tmp_path / "table.csv", text, missing=["0", "-"], numeric=["Failed"])
+    assert found["1st"].isna().all()
+    np.testing.assert_array_equal(found["Failed"], [0, np.nan])
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_names_that_repeat_are_numbered(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"table.{ending}"
+    if ending == "xlsx":
+        excel(path, [["College", "GPA", "Remark", "GPA", "Remark"], ["A", 7, "x", 8, "y"]])
+    else:
+        path.write_text("College,GPA,Remark,GPA,Remark\nA,7,x,8,y\n")
+    settings = DATA.model_copy(update={"semesters": ["GPA (1)", "GPA (2)"], "id": []})
+    assert tables.read_students(path, settings)[0][["GPA (1)", "GPA (2)"]].to_numpy().tolist() == [
+        [7, 8]
+    ]
+    assert list(tables.read(path, settings)) == [
+        *("College", "GPA (1)", "Remark (1)", "GPA (2)", "Remark (2)")
+    ]
+    settings = settings.model_copy(update={"semesters": ["GPA", "GPA (2)"]})
+    with pytest.raises(InputError, match=r"'GPA' stands 2 times .*say which: 'GPA \(1\)'"):
+        tables.read_students(path, settings)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_a_name_merged_downwards(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"table.{ending}"
+    rows = [["Report", "", ""], ["College", "Semester", ""], ["", "1st", "2nd"], ["A", 7, 8]]
+    if ending == "xlsx":
+        excel(path, rows)
+    else:
+        pd.DataFrame(rows).to_csv(path, index=False, header=False)
+    settings = DATA.model_copy(update={"id": [], "header_row": 3})
+    assert tables.read_students(path, settings)[0]["College"].tolist() == ["A"]
+    with pytest.raises(InputError, match="found: 'College', 'Semester'"):  # a title is no name
+        tables.read_students(path, settings.model_copy(update={"header_row": 2}))
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_rows_at_the_end_that_are_no_students(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"table.{ending}"
+    rows = [[7, 8, "A", 1], [6, 7, "A", 2], [], [6.5, 7.5, "", "", "Average:"], ["See below"]]
+    header = [*HEADER.split(",")[:4], "Remark"]
+    if ending == "xlsx":
+        excel(path, [header, *rows])
+    else:
+        pd.DataFrame([header, *rows]).to_csv(path, index=False, header=False)
+    settings = DATA.model_copy(update={"id": ["Roll"]})
+    with pytest.raises(InputError, match=r"row 5, column 'Remark': 'Average:'.*data.footer_rows"):
+        tables.read_students(path, settings)
+    settings = settings.model_copy(update={"footer_rows": 2})
+    assert tables.read_students(path, settings)[0].index.tolist() == [2, 3]
+    with pytest.raises(InputError, match="no row that is filled in"):
+        tables.read_students(path, settings.model_copy(update={"footer_rows": 9}))
+
+
+def test_merged_cells_and_formulas_below_the_students(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (HEADER.split(","), [7, 8, "A", 1], [6, 7, "A", 2], ["=SUM(A2:A3)", 15, "Sum"]):
+        book.active.append(row)
+    book.active.merge_cells("C4:E4")
+    book.save(tmp_path / "table.xlsx")
+    settings = DATA.model_copy(update={"footer_rows": 1})
+    assert len(tables.read_students(tmp_path / "table.xlsx", settings)[0]) == 2
+
+
+def test_cells_as_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("1st,,Roll,Note\n7.50,x,007,\nAB,,2.0,NA\nTotal,,,\n")
+    cells = tables.read_cells(path, DATA)
+    assert cells.to_numpy().tolist() == [["7.50", "007", ""], ["AB", "2", "NA"], ["Total", "", ""]]
+    assert list(cells) == ["1st", "Roll", "Note"]
+    assert cells.index.tolist() == [2, 3, 4]
+
+
 # Writing ----------------------------------------------------------------------
 
 WRITTEN = pd.DataFrame(
