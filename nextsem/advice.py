@@ -111,8 +111,9 @@ def meanings(forecaster: Forecaster, coverage: float, line: float) -> dict[str, 
     data = forecaster.data
     last = data.semesters[-1]
     beyond = "above" if data.lower_is_better else "below"
+    named = dict.fromkeys([*data.static, *data.id])
     return {
-        "Student": "As named by " + (", ".join(data.id) if data.id else "the row of the table"),
+        "Student": "As named by " + (", ".join(named) if data.id else "the row of the table"),
         _forecast(data): f"The grade of the {last} that is to be expected",
         _RANGE[0]: f"About {_percent(coverage)} of such students get a grade from here ...",
         _RANGE[1]: "... up to here",

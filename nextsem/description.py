@@ -618,7 +618,7 @@ def _numeric(
     more = [each for each in found if each not in taken]
     if taken:
         why["numeric"] = "Numbers that are neither grades nor codes."
-        check.append(f"numeric: are {listed(taken)} known before the {last}?")
+        check.append(f"numeric: {listed(taken)}: known before the {last}?")
     if more:
         check.append(f"numeric: {listed(more)} are numbers, too. Name those that matter to grades")
     return taken

@@ -727,20 +727,18 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
         },
     )
     book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
-    heading = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
+    layout = {"text_wrap": True, "valign": "top"}
+    # Numbers stand at the right, and a text beside them not too close.
+    number, text = {"align": "right"}, {"align": "left", "indent": 1}
     for sheet in (part for whole in sheets for part in _parts(whole)):
         names = [str(name) for name in sheet.table]
-        formats = [
-            book.add_format(
-                {
-                    "num_format": sheet.formats.get(name, "General"),
-                    "indent": 0 if name in sheet.formats else 1,
-                    "text_wrap": True,
-                    "valign": "top",
-                }
-            )
+        kinds = [
+            layout
+            | (number | {"num_format": sheet.formats[name]} if name in sheet.formats else text)
             for name in names
         ]
+        formats = [book.add_format(kind) for kind in kinds]
+        headings = [book.add_format(kind | {"bold": True, "bottom": 1}) for kind in kinds]
         page = book.add_worksheet(sheet.name)
         page.freeze_panes(1, 1 if len(names) > 2 else 0)
         page.set_landscape()
@@ -750,7 +748,7 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
         page.set_row(0, _height(names, widths))
         for place, name in enumerate(names):
             page.set_column(place, place, widths[place], formats[place])
-            page.write_string(0, place, name, heading)
+            page.write_string(0, place, name, headings[place])
             if name in sheet.shaded:
                 scale = {
                     "type": "2_color_scale",
@@ -790,7 +788,7 @@ def _width(column: pd.Series) -> int:
     """How many characters wide to make a column: its words and most of its texts fit."""
     texts = [cell for cell in column.iloc[:1000] if isinstance(cell, str)]
     words = [len(word) for word in str(column.name).split()]
-    return min(max([8, *(len(text) + 2 for text in texts), *(word + 2 for word in words)]), 80)
+    return min(max([8, *(len(text) + 2 for text in texts), *(word + 4 for word in words)]), 80)
 
 
 def _height(cells: Sequence[Any], widths: list[int]) -> int:
