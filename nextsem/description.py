@@ -131,7 +131,7 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
 
     semesters, to_come = _semesters(path, found, why, check)
     grades, missing = _grades(semesters, cells.index, why, check)
-    grade_range, lower_is_better = _scale(found, semesters, grades, why, check)
+    grade_range, lower_is_better = _scale(place.sheet, found, semesters, grades, why, check)
     left = [column for column in found if column not in [*semesters, *to_come]]
     left = _without_what_tells(left, semesters, grades, check)
     complete = int(np.isfinite(grades).all(axis=1).sum())
@@ -432,7 +432,9 @@ def _grades(
         value for value in _SENTINELS if value in values and value > 3 * usual.max(initial=0)
     }
     usual = values[(values > 0) & ~np.isin(values, list(no_grades))]
-    if usual.min(initial=np.inf) >= max(0.2 * highest(usual), 1):
+    lowest, high = usual.min(initial=np.inf), highest(usual)
+    still_to_come = (grades[:, -1] == 0).sum() > 2 and not (grades[:, :-1] == 0).any()
+    if lowest >= max(0.2 * high, 1) or (still_to_come and lowest >= 0.1 * high):
         no_grades |= {0.0} & set(values.tolist())
     if texts:
         why["missing"] = f"Texts among the grades: {listed(texts)}."
@@ -447,6 +449,7 @@ def _grades(
 
 
 def _scale(
+    sheet: str,
     found: list[Column],
     semesters: list[Column],
     grades: Numbers,
@@ -464,7 +467,7 @@ def _scale(
     sign = re.search(r"(%|/\s*\d+)$", text)
     if sign:
         high = max(high, 100.0 if sign[1] == "%" else float(sign[1].strip("/ ")))
-    hint = _hint_of_lower(found, semesters, grades, values) if high in (4, 5, 6) else ""
+    hint = _hint_of_lower(sheet, found, semesters, grades, values) if high in (4, 5, 6) else ""
     high = 5.0 if hint and high == 4 else high
     low = 1.0 if high in (5, 6) and values[0] >= 1 else 0.0
     high = 10.0 if high == 6 and not low else high
@@ -482,11 +485,13 @@ def _scale(
 
 
 def _hint_of_lower(
-    found: list[Column], semesters: list[Column], grades: Numbers, values: Numbers
+    sheet: str, found: list[Column], semesters: list[Column], grades: Numbers, values: Numbers
 ) -> str:
     """Why to believe that a lower grade is better; "" if nothing says so."""
     if any(column.named(columns.BEST_IS_ONE) for column in semesters):
         return f"that is usual where a column is called {semesters[0].name}"
+    if any(word in columns.BEST_IS_ONE for word in re.findall(r"[^\W\d_]+", sheet.casefold())):
+        return f"that is usual where a sheet is called {sheet}"
     steps = np.round(values % 1, 2)
     if np.isin(steps, [0, 0.3, 0.7]).all() and np.isin([0.3, 0.7], steps).all():
         return "the grades go in steps as 1.0, 1.3, 1.7, 2.0"

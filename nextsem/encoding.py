@@ -172,7 +172,7 @@ class Encoding:
         if self.gaps:
             entering.append(at_every_step(numeric_missing))
         if self.linear_path:
-            entering += [_by_step(grades), at_every_step(known.categories), at_every_step(numeric)]
+            entering += [_by_step(grades, numeric), at_every_step(known.categories)]
         return torch.tensor(np.concatenate(entering, axis=2), dtype=torch.float32)
 
     @property
@@ -181,8 +181,10 @@ class Encoding:
         if not self.linear_path:
             return 0
         semesters = len(self.average)
-        of_steps = semesters + 1 if self.layout == "flat" else semesters * (semesters + 3) // 2
-        return of_steps + sum(map(len, self.categories)) + len(self.numeric_center)
+        steps = 1 if self.layout == "flat" else semesters
+        of_grades = semesters if self.layout == "flat" else semesters * (semesters + 1) // 2
+        of_steps = of_grades + steps * (len(self.numeric_center) + 1)
+        return of_steps + sum(map(len, self.categories))
 
     def linear_start(self, lessons: Lessons, rows: Rows, share: float) -> torch.Tensor:
         """Weights [direct] to start the direct path from.
@@ -252,17 +254,19 @@ class Encoding:
         return filled
 
 
-def _by_step(grades: Numbers) -> Numbers:
-    """Features for a linear regression at each step: its grades and those before it, and a 1.
+def _by_step(grades: Numbers, numeric: Numbers) -> Numbers:
+    """Features for a linear regression at each step: the grades so far, the numbers, and a 1.
 
-    Of grades [students, steps, grades]; a step's features are 0 at all others.
+    Of grades [students, steps, grades] and numbers [students, numbers]; a step's features are 0 at
+    all others. So a number that moves the last semester alone is not held back by the others.
     """
     students, steps, width = grades.shape
     parts = []
     for step in range(steps):
-        part = np.zeros((students, steps, (step + 1) * width + 1))
-        part[:, step, :-1] = grades[:, : step + 1].reshape(students, (step + 1) * width)
-        part[:, step, -1] = 1
+        known = grades[:, : step + 1].reshape(students, (step + 1) * width)
+        own = np.hstack([known, numeric, np.ones((students, 1))])
+        part = np.zeros((students, steps, own.shape[1]))
+        part[:, step] = own
         parts.append(part)
     return np.concatenate(parts, axis=2)
 

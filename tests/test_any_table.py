@@ -205,7 +205,7 @@ def test_what_is_described_is_read_as_by_hand(
     asked = ("evaluate.at_risk_below", "data.incomplete")  # a person knows better
     different = {key for key in settings if values[key] != settings[key] and key not in asked}
     assert different <= {"data.missing"}
-    assert set(values["data.missing"]) == set(settings.get("data.missing", []))
+    assert set(found["data"]["missing"]) == set(settings.get("data.missing", []))
     assert "grade_range: " in said
     checkout.stage("prepare")
     data = json.loads(checkout.read("metrics/data.json"))["rows"]

@@ -141,7 +141,7 @@ def test_scales(tmp_path: Path, high: float, expected: list[float]) -> None:
     assert 0.02 < found.worse < 0.3
 
 
-@pytest.mark.parametrize("hint", ["name", "steps", "attendance", "failures", None])
+@pytest.mark.parametrize("hint", ["name", "sheet", "steps", "attendance", "failures", None])
 def test_scales_where_lower_is_better(tmp_path: Path, hint: str | None) -> None:
     points = 6 - grades(high=5)  # from 1.5 to 4.5
     if hint == "steps":
@@ -152,7 +152,11 @@ def test_scales_where_lower_is_better(tmp_path: Path, hint: str | None) -> None:
         frame["Attendance"] = (100 - 8 * points.mean(axis=1)).round(1)
     if hint == "failures":
         frame["Failures"] = points.mean(axis=1).round()
-    found = described(tmp_path, frame)
+    if hint == "sheet":
+        path = workbook(tmp_path, **{"Noten 2024": [[*frame], *points.tolist()]})
+        found = describe(path, "Noten 2024", USUAL, 6.0)
+    else:
+        found = described(tmp_path, frame)
     assert found.data.grade_range == [1, 5]
     assert found.data.lower_is_better == (hint is not None)
     assert told(found, "lower_is_better: is")
@@ -183,6 +187,15 @@ def test_marks_that_mean_no_grade(tmp_path: Path) -> None:
 def test_a_zero_among_low_grades_is_a_grade(tmp_path: Path) -> None:
     frame = table(["Sem 1", "Sem 2"])
     frame.iloc[:6, 0] = [0, 0.4, 0.8, 1.2, 0, 1.5]
+    assert described(tmp_path, frame).data.missing == []
+
+
+def test_zeros_in_the_last_semester_alone_are_still_to_come(tmp_path: Path) -> None:
+    frame = table(["Sem 1", "Sem 2"])
+    frame.iloc[10, 0] = 1.4
+    frame.iloc[:6, 1] = 0
+    assert described(tmp_path, frame).data.missing == ["0"]
+    frame.iloc[6, 0] = 0
     assert described(tmp_path, frame).data.missing == []
 
 
