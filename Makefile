@@ -3,7 +3,7 @@ PYTHON ?= python3
 ACTIVATE := . .venv/bin/activate
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test test-all bench review report leaderboard published reference challengers lock clean help
+.PHONY: run setup test test-all bench review report leaderboard published reference challengers mend lock clean help
 
 run: setup  ## Set up, then run what has changed of the pipeline (dvc repro)
 	@$(ACTIVATE) && dvc repro
@@ -25,7 +25,7 @@ test: setup  ## Set up, then run every check, and the tests that need nothing el
 
 test-all: .venv/.slow  ## Set up more, then run the tests that are slow or need more, after make test
 	@tests/install-programs
-	@$(ACTIVATE) && pytest -m slow
+	@$(ACTIVATE) && pytest -m slow -n 2 --dist loadfile
 
 .venv/.slow: .venv/.done requirements-slow.txt
 	$(ACTIVATE) && $(INSTALL) requirements-slow.txt
@@ -78,6 +78,13 @@ REFERENCE := -S data.static=[] -S model.layout=flat -S model.output=relu \
 CHALLENGER := $(ON_PUBLISHED) --queue -S crossvalidate.by=null
 GATED := -S model.cell=gru -S model.layers=1 -S model.hidden=16 -S train.learning_rate=0.003 \
   -S train.epochs=140 -S train.patience=0 -S model.linear_path=false -S model.category_slopes=0
+
+mend:  ## After DVC was killed: put right the two files that it may leave cut short
+	@if [ -e .dvc/tmp/rwlock ] && ! [ -s .dvc/tmp/rwlock ]; then \
+	  rm .dvc/tmp/rwlock && echo ".dvc/tmp/rwlock was cut short: removed"; fi
+	@$(ACTIVATE) && if dvc stage list 2>&1 | grep -q "dvc.lock' \(validation failed\|is invalid\)"; then \
+	  rm dvc.lock; git checkout --quiet dvc.lock 2>/dev/null; \
+	  echo "dvc.lock was cut short: back to the committed one, if any"; fi
 
 lock:  ## Pin anew in requirements*.txt what pyproject.toml asks for
 	$(PYTHON) -m venv --clear .venv

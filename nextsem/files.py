@@ -11,6 +11,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from nextsem import InputError
+
 DECIMALS = 6
 PARTIAL = ".partial."  # and the process that writes it, and the output's name
 
@@ -44,6 +46,11 @@ def whole_files() -> Iterator[Callable[[str | Path], Path]]:
         with _undisturbed():
             for path, written in partial.items():
                 written.replace(path)
+    except InputError as error:  # is to name the output, too
+        told = str(error)
+        for path, written in partial.items():
+            told = told.replace(str(written), str(path))
+        raise InputError(told) from None
     except OSError as error:  # is to name the output
         names = {str(written): str(path) for path, written in partial.items()}
         last = next(reversed(names.values()), None)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from io import BytesIO
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
@@ -717,15 +718,8 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     """
     import xlsxwriter  # here, because few stages write a workbook
 
-    book = xlsxwriter.Workbook(
-        str(path),
-        {
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "constant_memory": True,
-        },
-    )
+    content = BytesIO()  # A full disk is told well by Path, and badly by a half-closed zip file.
+    book = xlsxwriter.Workbook(content, {"constant_memory": True})
     book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
     layout = {"text_wrap": True, "valign": "top"}
     # Numbers stand at the right, and a text beside them not too close.
@@ -774,7 +768,8 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     try:
         book.close()
     except xlsxwriter.exceptions.FileCreateError as error:
-        raise error.args[0] from None  # what the system said, such as a full disk
+        raise error.args[0] from None  # what the system said of its temporary files
+    path.write_bytes(content.getvalue())
 
 
 def _parts(sheet: Sheet) -> Iterator[Sheet]:

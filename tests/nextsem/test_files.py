@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nextsem import InputError
 from nextsem.files import whole_files, write_metrics
 
 
@@ -90,6 +91,9 @@ def test_a_failure_names_the_output(tmp_path: Path) -> None:
     assert fail(lambda _: OSError(errno.ENOSPC, full)) == str(tmp_path / "b.csv")
     assert fail(lambda b: OSError(errno.ENOSPC, full, str(b))) == str(tmp_path / "b.csv")
     assert fail(lambda _: OSError(errno.ENOENT, "No such file", "c.csv")) == "c.csv"
+    with pytest.raises(InputError) as told, whole_files() as place:
+        raise InputError(f"{place(tmp_path / 'a.csv')}: a text is too long")
+    assert str(told.value) == f"{tmp_path / 'a.csv'}: a text is too long"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
