@@ -9,7 +9,7 @@ from nextsem.files import DECIMALS
 from nextsem.forecaster import Forecaster
 from nextsem.params import Data
 from nextsem.students import Students
-from nextsem.tables import Sheet
+from nextsem.writing import Sheet
 
 AVERAGE = "Average student"
 REMARK = "Remark"
@@ -43,7 +43,7 @@ def advice(
         if not np.isnan(line):
             columns[risk_column(data, line)] = forecaster.risk(students, forecast, line)
     numbers = [name for name in columns if name != "Student"]
-    columns["Semesters known"] = [f"{count} of {before.shape[1]}" for count in before.sum(axis=1)]
+    columns["Known semesters"] = [f"{count} of {before.shape[1]}" for count in before.sum(axis=1)]
     new = forecaster.encoding.new_category(students.static)
     for place, name in enumerate(data.static):
         missing = students.static[:, place] == ""
@@ -118,7 +118,7 @@ def meanings(forecaster: Forecaster, coverage: float, line: float) -> dict[str, 
         _RANGE[0]: f"About {_percent(coverage)} of such students get a grade from here ...",
         _RANGE[1]: "... up to here",
         risk_column(data, line): f"How likely the {last} is to be {beyond} {line:g}",
-        "Semesters known": f"Of those before the {last}. The fewer, the wider the range",
+        "Known semesters": f"Of those before the {last}. The fewer, the wider the range",
         **{
             f"{name} known": "yes: as in training; new: of a kind that the forecaster never saw; "
             "missing: not given. What is new or missing counts as average"

@@ -28,6 +28,7 @@ from nextsem.scores import (
 )
 from nextsem.students import Numbers, Students, pseudonyms
 from nextsem.training import Progress
+from nextsem.writing import write_csv
 
 TABLE = "data/prepared/complete.csv"
 
@@ -99,16 +100,16 @@ def main() -> None:
 
     with whole_files() as place:
         write_metrics(metrics, place("metrics/crossvalidation.json"))
-        tables.write_csv(errors.round(DECIMALS), place("metrics/plots/fold_errors.csv"))
-        tables.write_csv(
+        write_csv(errors.round(DECIMALS), place("metrics/plots/fold_errors.csv"))
+        write_csv(
             squared.sort_values("student").round(DECIMALS),
             place("metrics/plots/student_errors.csv"),
         )
-        tables.write_csv(calibration.round(DECIMALS), place("metrics/plots/reliability.csv"))
+        write_csv(calibration.round(DECIMALS), place("metrics/plots/reliability.csv"))
         figures.save(compared, place("metrics/plots/forecasters.png"))
         figures.save(reliable, place("metrics/plots/reliability.png"))
         figures.save(for_whom, place("metrics/plots/groups.png"))
-        tables.write_csv(out_of_fold.round(DECIMALS), place("data/predictions/crossvalidation.csv"))
+        write_csv(out_of_fold.round(DECIMALS), place("data/predictions/crossvalidation.csv"))
     checkpoint.remove()
     tell(metrics, against, parameters)
 

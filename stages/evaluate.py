@@ -12,7 +12,7 @@ from nextsem.forecaster import Forecaster
 from nextsem.params import Params
 from nextsem.scores import brier, coverage, mse, scores, worse
 from nextsem.students import Numbers, Students, pseudonyms
-from nextsem.tables import Sheet
+from nextsem.writing import Sheet, write_csv, write_excel
 
 
 def main() -> None:
@@ -66,15 +66,15 @@ def main() -> None:
 
     with whole_files() as place:
         write_metrics(metrics, place("metrics/test.json"))
-        tables.write_csv(
+        write_csv(
             squared.sort_values("student").round(DECIMALS), place("metrics/plots/test_errors.csv")
         )
-        tables.write_csv(compared.round(DECIMALS), place("data/predictions/test.csv"))
-        tables.write_excel(
+        write_csv(compared.round(DECIMALS), place("data/predictions/test.csv"))
+        write_excel(
             [Sheet("Forecast", predicted, {"Predicted Exam Score": "0.00"})],
             place("data/predictions/predicted_scores.xlsx"),
         )
-        tables.write_excel(
+        write_excel(
             [Sheet("Actual", actual, {last: "0.00"})],
             place("data/predictions/testing_data.xlsx"),
         )

@@ -4,7 +4,7 @@
     python -m stages.forecast --table new.xlsx --output forecast.xlsx    those of another table
 
 Another table is read as the one that the forecaster was trained on, by what it remembers of that.
-`--set sheet=Autumn` reads another sheet, and so on for every key of the group `data`.
+`--set sheet=Autumn` reads another sheet, and so on for every key of `data` that tells how to read.
 """
 
 import argparse
@@ -16,14 +16,17 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nextsem import InputError, params, tables
+from nextsem import InputError, params, tables, writing
 from nextsem.advice import advice, in_order, sheets
 from nextsem.files import DECIMALS, whole_files
 from nextsem.forecaster import Forecaster
 from nextsem.resemblance import Profile
 from nextsem.students import Students
+from nextsem.writing import write_csv, write_excel
 
 EXPLAINED = 100_000  # students at most, since that takes much longer than a forecast
+# Keys of the group `data` that do not tell how to read a table, but what was learnt.
+LEARNT = ("table", "groups", "incomplete", "lower_is_better")
 TOGETHER = 4096  # students, in a step of the progress bar
 
 
@@ -62,20 +65,20 @@ def main() -> None:
             bar.update(len(part))
     table = in_order(pd.concat(parts, ignore_index=True), forecaster.data, line)
 
-    if workbook and len(table) > tables.SHEET_ROWS:
+    if workbook and len(table) > writing.SHEET_ROWS:
         plain = plain or workbook.with_suffix(".csv")
         remarks.append(
-            f"a sheet of Excel holds the first {tables.SHEET_ROWS} of {len(table)} students; {plain} "
+            f"a sheet of Excel holds the first {writing.SHEET_ROWS} of {len(table)} students; {plain} "
             "holds all"
         )
     with whole_files() as place:
         if workbook:
-            shown = table[: tables.SHEET_ROWS]
-            tables.write_excel(
+            shown = table[: writing.SHEET_ROWS]
+            write_excel(
                 sheets(shown, forecaster, coverage, line, [*warnings, *remarks]), place(workbook)
             )
         if plain:
-            tables.write_csv(table.round(DECIMALS), place(plain), for_people=True)
+            write_csv(table.round(DECIMALS), place(plain), for_people=True)
     known = int(np.isfinite(students.grades[:, :-1]).any(axis=1).sum())
     print(
         f"{workbook or plain}: {known} students forecast, {len(students) - known} without a known semester"
@@ -101,8 +104,9 @@ def read(path: Path, forecaster: Forecaster, changes: list[str]) -> tuple[Studen
     values: dict[str, Any] = data.model_dump()
     for change in changes:
         key, equals, value = change.partition("=")
-        if not equals or key not in values:
-            raise InputError(f"--set {change}: allowed: KEY=VALUE, a KEY of {', '.join(values)}")
+        if not equals or key not in values or key in LEARNT:
+            allowed = ", ".join(name for name in values if name not in LEARNT)
+            raise InputError(f"--set {change}: allowed: KEY=VALUE, a KEY of {allowed}")
         values[key] = params.parse(value, f"--set {key}")
     data = params.check(params.Data, values, "--set")
     for key in ("semesters", "static", "numeric"):

@@ -8,6 +8,7 @@ import pandas as pd
 from nextsem import InputError, params, tables
 from nextsem.files import whole_files, write_metrics
 from nextsem.params import Split
+from nextsem.writing import write_csv
 
 LEAST = 4  # complete rows: 2 to train on, and 2 to test on
 
@@ -51,11 +52,11 @@ def main() -> None:
         "pending": len(pending),
     }
     with whole_files() as place:
-        tables.write_csv(complete, place("data/prepared/complete.csv"))
-        tables.write_csv(incomplete, place("data/prepared/incomplete.csv"))
-        tables.write_csv(train, place("data/prepared/train.csv"))
-        tables.write_csv(test, place("data/prepared/test.csv"))
-        tables.write_csv(pending, place("data/prepared/pending.csv"))
+        write_csv(complete, place("data/prepared/complete.csv"))
+        write_csv(incomplete, place("data/prepared/incomplete.csv"))
+        write_csv(train, place("data/prepared/train.csv"))
+        write_csv(test, place("data/prepared/test.csv"))
+        write_csv(pending, place("data/prepared/pending.csv"))
         write_metrics({"rows": rows, "left_out": left_out}, place("metrics/data.json"))
     gap = f"{len(incomplete)} with a gap: the {data.semesters[-1]} is known, a semester before it is not"
     print(

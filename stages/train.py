@@ -12,6 +12,7 @@ from nextsem.checkpoint import Checkpoint
 from nextsem.files import whole_files, write_metrics
 from nextsem.forecaster import fit_many
 from nextsem.training import Fitted, Progress
+from nextsem.writing import write_csv
 
 
 def main() -> None:
@@ -42,7 +43,7 @@ def main() -> None:
         everyone.calibrated(parameters.ranges_by, gaps=True).save(
             place("models/forecaster.safetensors")
         )
-        tables.write_csv(curve, place("metrics/plots/loss.csv"))
+        write_csv(curve, place("metrics/plots/loss.csv"))
         write_metrics(metrics, place("metrics/train.json"))
     checkpoint.remove()
     print(

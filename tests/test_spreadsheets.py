@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
             "forecast",
             [
                 *("Student", "Forecast 5th", "Range from", "Range to", "Risk below 6"),
-                *("Semesters known", "College Code known", "Average student"),
+                *("Known semesters", "College Code known", "Average student"),
                 *("by 1st", "by 2nd", "by 3rd", "by 4th", "by College Code", "Remark"),
                 *("What", "Meaning", "Simulated", "Not for"),
                 *("not forecast: no semester is known", "3 of 4"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nextsem import params, tables
 from nextsem.params import Data
+from nextsem.writing import Sheet, write_csv, write_excel
 from tests.hostile import workbooks
 from tests.hostile.kinds import EDITS, Kind, edited, refused
 
@@ -207,7 +208,7 @@ def _prepared(made: tuple[list[tuple[Any, ...]], list[Any]], folder: Path) -> st
     rows, edits = made
     path = folder / "prepared.csv"
     frame = pd.DataFrame(rows, columns=[tables.STUDENT, "College", "1st", "2nd"])
-    tables.write_csv(frame, path)
+    write_csv(frame, path)
     if edits:
         path.write_bytes(edited(path.read_bytes(), edits))
         if refused(path, lambda: tables.read_prepared(path, DATA)):
@@ -392,7 +393,7 @@ def _write_excel(made: tuple[str, list[tuple[str, float]]], folder: Path) -> str
     title, rows = made
     path = folder / "table.xlsx"
     frame = pd.DataFrame(rows, columns=[title, "number"])
-    tables.write_excel([tables.Sheet("Sheet", frame, {})], path)
+    write_excel([Sheet("Sheet", frame, {})], path)
     book = openpyxl.load_workbook(path)
     found = [*book.active.iter_rows()]
     assert [cell.value or "" for cell in found[0]] == [title, "number"]
@@ -409,7 +410,7 @@ def _write_csv(made: tuple[str, list[tuple[str, float]], bool], folder: Path) ->
     """Every text and number is the same; for people no text is a formula."""
     title, rows, for_people = made
     path = folder / "table.csv"
-    tables.write_csv(pd.DataFrame(rows, columns=[title, "number"]), path, for_people)
+    write_csv(pd.DataFrame(rows, columns=[title, "number"]), path, for_people)
     with path.open(encoding="utf-8", newline="") as file:
         header, *found = csv.reader(file)
     texts, numbers = [header[0], *(row[0] for row in found)], [row[1] for row in found]

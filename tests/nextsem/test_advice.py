@@ -39,7 +39,7 @@ def test_a_row_for_each_student_in_their_order(forecaster: Forecaster) -> None:
     students = asked()
     table = advice(forecaster, students, 0.9, LINE, True)
     assert table["Student"].tolist() == students.names.tolist()
-    assert table["Semesters known"].tolist()[:3] == ["0 of 4", "1 of 4", "4 of 4"]
+    assert table["Known semesters"].tolist()[:3] == ["0 of 4", "1 of 4", "4 of 4"]
     forecast = forecaster.predict(students)
     rows = slice(1, None)
     np.testing.assert_array_equal(table["Forecast 5th"][rows], forecast[rows])
@@ -83,7 +83,7 @@ def test_what_is_known_of_a_static_column_is_told(forecaster: Forecaster) -> Non
 def test_without_reasons_line_or_intervals_their_columns_are_not_there(
     forecaster: Forecaster,
 ) -> None:
-    plain = ["Student", "Forecast 5th", "Semesters known", "College Code known", REMARK]
+    plain = ["Student", "Forecast 5th", "Known semesters", "College Code known", REMARK]
     bare = replace(forecaster, intervals=None)
     assert list(advice(bare, asked(), 0.9, LINE, False)) == plain
     no_line = advice(forecaster, asked(), 0.9, float("nan"), False)

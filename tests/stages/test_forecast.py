@@ -12,7 +12,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from nextsem import InputError, cohort, tables
+from nextsem import InputError, cohort, tables, writing
 from nextsem.forecaster import Forecaster
 from stages import forecast
 from tests.conftest import PARAMETERS, ROOT, Project
@@ -20,7 +20,7 @@ from tests.conftest import PARAMETERS, ROOT, Project
 SEMESTERS = PARAMETERS.data.semesters
 CONTRIBUTIONS = [f"by {name}" for name in (*SEMESTERS[:-1], "College Code")]
 COLUMNS = [
-    *("Student", "Forecast 5th", "Range from", "Range to", "Risk below 6", "Semesters known"),
+    *("Student", "Forecast 5th", "Range from", "Range to", "Risk below 6", "Known semesters"),
     *("College Code known", "Average student", *CONTRIBUTIONS, "Remark"),
 ]
 
@@ -119,9 +119,9 @@ def test_who_has_no_known_semester_is_listed_last_with_the_reason(project: Proje
     assert table["Remark"].isna().tolist() == [True] * 5 + [False]
     last = table.iloc[-1]
     assert last["Remark"] == "not forecast: no semester is known"
-    assert last["Semesters known"] == "0 of 4"
+    assert last["Known semesters"] == "0 of 4"
     assert last[[*COLUMNS[1:5], "Average student", *CONTRIBUTIONS]].isna().all()
-    assert set(table["Semesters known"][:-1]) == {"4 of 4", "1 of 4"}
+    assert set(table["Known semesters"][:-1]) == {"4 of 4", "1 of 4"}
 
 
 def test_the_fewer_semesters_are_known_the_wider_the_range(project: Project) -> None:
@@ -131,7 +131,7 @@ def test_the_fewer_semesters_are_known_the_wider_the_range(project: Project) -> 
     forecaster = Forecaster.load(project.path / "models/forecaster.safetensors")
     usual = college.map(forecaster.intervals.spreads)
     width = (table["Range to"] - table["Range from"]) / usual
-    all_known = table["Semesters known"] == "4 of 4"
+    all_known = table["Known semesters"] == "4 of 4"
     assert width[all_known].max() < width[~all_known].min()
 
 
@@ -171,8 +171,8 @@ def test_contributions_add_up_to_the_forecast(project: Project) -> None:
     plain = forecasts(project, frame)
     added = plain["Average student"] + plain[CONTRIBUTIONS].sum(axis=1)
     np.testing.assert_allclose(added, plain["Forecast 5th"], atol=0.005)
-    assert plain.loc[plain["Semesters known"] == "3 of 4", "by 2nd"].tolist() == [0]
-    few = plain[plain["Semesters known"] == "1 of 4"]
+    assert plain.loc[plain["Known semesters"] == "3 of 4", "by 2nd"].tolist() == [0]
+    few = plain[plain["Known semesters"] == "1 of 4"]
     assert few[CONTRIBUTIONS[:3]].to_numpy().tolist() == [[0, 0, 0]]
     assert (few["by 4th"] != 0).all()
     unknown = plain[plain["College Code known"] != "yes"]
@@ -187,7 +187,7 @@ def test_semesters_to_come_need_no_column(project: Project, absent: list[str]) -
     frame[absent] = np.nan
     pd.testing.assert_frame_equal(without, forecasts(project, frame))
     known = f"{5 - len(absent)} of 4"
-    assert set(without["Semesters known"]) == {known}
+    assert set(without["Known semesters"]) == {known}
 
 
 def test_without_a_column_that_names_students_the_row_does(project: Project) -> None:
@@ -275,7 +275,8 @@ def test_other_names_and_marks_are_set(project: Project) -> None:
 @pytest.mark.parametrize(
     ("change", "fragments"),
     [
-        ("colour=red", ("--set colour=red: allowed: KEY=VALUE, a KEY of table, semesters",)),
+        ("colour=red", ("--set colour=red: allowed: KEY=VALUE, a KEY of semesters, static",)),
+        ("incomplete=keep", ("--set incomplete=keep: allowed: KEY=VALUE",)),
         ("sheet", ("--set sheet: allowed: KEY=VALUE",)),
         ("header_row=0", ("--set: header_row is 0", "greater than or equal to 1")),
         ("header_row=[", ("--set header_row, row 1: not YAML",)),
@@ -427,7 +428,7 @@ def test_text_that_starts_like_a_formula_stays_text(project: Project) -> None:
 def test_more_students_than_a_sheet_holds_are_written_beside_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tables, "SHEET_ROWS", 30)
+    monkeypatch.setattr(writing, "SHEET_ROWS", 30)
     remark = about(project, newcomers())["Remark"]
     said = f"a sheet of Excel holds the first 30 of {len(newcomers())} students; new.csv holds all"
     assert remark == said
