@@ -160,8 +160,9 @@ def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def experiments() -> list[Revision]:
-    """All finished experiments: DVC keeps them as refs/exps/AB/CDEF.../NAME."""
-    refs = git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/??/*/*").splitlines()
+    """All finished experiments, the newest first: DVC keeps them as refs/exps/AB/CDEF.../NAME."""
+    shown = ("--sort=-committerdate", "--format=%(objectname) %(refname)")
+    refs = git("for-each-ref", *shown, "refs/exps/??/*/*").splitlines()
     return [Revision(name.rpartition("/")[2], commit) for commit, name in map(str.split, refs)]
 
 
