@@ -21,7 +21,7 @@ from benchmarks.report import machine, table, verdict, write
 from benchmarks.workplace import call, copy_project, wait_for_quiet
 
 REPETITIONS = 3
-WORK = {"layers": 3, "hidden": 128, "epochs": 60}
+WORK = {"layers": 3, "hidden": 128, "epochs": 180}
 TARGET = 1.6
 STAGE = ("-m", "stages.crossvalidate")
 TWO = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", *STAGE)
