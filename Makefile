@@ -80,7 +80,7 @@ GATED := -S model.cell=gru -S model.layers=1 -S model.hidden=16 -S train.learnin
   -S train.epochs=140 -S train.patience=0 -S model.linear_path=false -S model.category_slopes=0
 
 mend:  ## After DVC was killed: put right the two files that it may leave cut short
-	@if [ -e .dvc/tmp/rwlock ] && ! [ -s .dvc/tmp/rwlock ]; then \
+	@$(ACTIVATE) && if [ -e .dvc/tmp/rwlock ] && ! python -m json.tool .dvc/tmp/rwlock > /dev/null 2>&1; then \
 	  rm .dvc/tmp/rwlock && echo ".dvc/tmp/rwlock was cut short: removed"; fi
 	@$(ACTIVATE) && if dvc stage list 2>&1 | grep -q "dvc.lock' \(validation failed\|is invalid\)"; then \
 	  rm dvc.lock; git checkout --quiet dvc.lock 2>/dev/null; \

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import random
 import re
@@ -212,6 +213,24 @@ def test_kills_at_random_moments(tmp_path: Path, undisturbed: list[Undisturbed])
     print(*killer.hit, *killer.mended, sep="\n")
     for stage in STAGES:
         assert any(hit.startswith(f"{stage},") for hit in killer.hit), killer.hit
+
+
+@pytest.mark.parametrize("part", [0, 0.001, 0.5, 0.97])
+def test_mend_puts_right_what_dvc_left_cut_short(
+    tmp_path: Path, part: float, undisturbed: list[Undisturbed]
+) -> None:
+    checkout = undisturbed[0].checkout.copy(tmp_path / "checkout")
+    held = json.dumps({"write": {"data/prepared": {"pid": 2**22 + 1, "cmd": "dvc repro"}}})
+    cut_short = checkout.path / ".dvc/tmp/rwlock"
+    for path, whole in ((cut_short, held), (checkout.path / "dvc.lock", checkout.read("dvc.lock"))):
+        path.write_text(whole[: int(part * len(whole))])
+    checkout.run("make", "mend", "ACTIVATE=:")
+    checkout.run("dvc", "repro")
+    assert outputs(checkout) == undisturbed[0].outputs
+    assert lock(checkout) == undisturbed[0].lock
+    cut_short.write_text(held)
+    assert checkout.run("make", "mend", "ACTIVATE=:") == ""
+    assert cut_short.read_text() == held
 
 
 @pytest.mark.parametrize("stage", STAGES)
