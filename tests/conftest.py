@@ -58,9 +58,9 @@ class Checkout:
         _run(path, "git", "init", "--quiet", "--initial-branch=main")
         self.commit("start")
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> str:
-        """What a command prints, stderr included."""
-        done = _run(self.path, *command, check=check, **environment)
+    def run(self, *command: str, check: bool = True, **changes: str) -> str:
+        """What a command prints, stderr included; `changes` are to its environment."""
+        done = _run(self.path, *command, check=check, **changes)
         return done.stdout + done.stderr
 
     def stage(self, name: str, *arguments: str) -> str:
@@ -179,14 +179,22 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _run(
-    folder: Path, *command: str, check: bool = True, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def environment(**changes: str) -> dict[str, str]:
+    """What a command of a test runs in: this Python's programs, and nothing of an outer make."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | changes
+
+
+def _run(
+    folder: Path, *command: str, check: bool = True, **changes: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | environment,
+        env=environment(**changes),
         capture_output=True,
         text=True,
         check=False,

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.conftest import Checkout
+from tests.conftest import Checkout, environment
 
 pytestmark = pytest.mark.slow
 
@@ -94,11 +94,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Undisturbed]:
 
 def start(checkout: Checkout, *command: str) -> subprocess.Popen[str]:
     """Start a command in a process group of its own."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
         command,
         cwd=checkout.path,
-        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -113,10 +112,10 @@ def running(checkout: Checkout) -> dict[int, str]:
         try:
             if (process / "cwd").readlink() != checkout.path:
                 continue
-            environment = (process / "environ").read_bytes().decode().split("\0")
+            variables = (process / "environ").read_bytes().decode().split("\0")
         except OSError:  # It has just ended.
             continue
-        stage = [each for each in environment if each.startswith("DVC_STAGE=")]
+        stage = [each for each in variables if each.startswith("DVC_STAGE=")]
         found[int(process.name)] = stage[0].partition("=")[2] if stage else ""
     return found
 

@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Checkout
+from tests.conftest import Checkout, environment
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +49,7 @@ def test_several_processes_on_one_machine(done: Checkout, processes: int) -> Non
     assert not (done.path / ".checkpoint").exists()
 
 
-def test_what_is_wrong_is_told_by_each_process_in_a_line(done: Checkout) -> None:
+def test_what_is_wrong_is_told_in_a_line(done: Checkout) -> None:
     said = done.run(
         *("dvc", "exp", "run", "-S", "train.learning_rate=1e18", "-S"),
         'launch="torchrun --nproc-per-node=2"',
@@ -58,7 +57,8 @@ def test_what_is_wrong_is_told_by_each_process_in_a_line(done: Checkout) -> None
     )
     done.run("git", "checkout", "--quiet", "--", ".")
     done.run("dvc", "checkout", "--quiet")
-    assert said.count("train.learning_rate is 1e+18: the loss grew past all bounds") == 2
+    # torchrun ends the other process as soon as one has failed, at times before it says the same.
+    assert "train.learning_rate is 1e+18: the loss grew past all bounds" in said
     assert "Traceback" not in said.partition("torch/distributed/elastic")[0]
 
 
@@ -106,11 +106,10 @@ def launcher(node: int) -> str:
 
 
 def start(host: str, checkout: Checkout, *command: str) -> subprocess.Popen[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
         ["ip", "netns", "exec", host, *command],
         cwd=checkout.path,
-        env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
