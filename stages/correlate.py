@@ -2,41 +2,70 @@
 
 from pathlib import Path
 
-from nextsem import figures, params, tables
-from nextsem.files import DECIMALS, whole_files
-from nextsem.scores import correlation_ratio
+import pandas as pd
+
+from nextsem.comparison import pictures
+from nextsem.comparison.metrics import correlation_ratio
+from nextsem.reading import tables
+from nextsem.reading.transcripts import GRADE, read_long
+from nextsem.shared import params
+from nextsem.shared.files import DECIMALS, whole_files
+from nextsem.shared.params import Data
+from nextsem.shared.program import run
 
 MOST = 60  # columns: of more, neither picture nor table could be read
+TERMS = 12  # of transcripts, the first ones
+FEWEST = 5  # students that a correlation is of
 
 
 def main() -> None:
     data = params.load().data
     path = Path(data.table)
-    table = tables.read(path, data)
-    target = data.semesters[-1]
-
-    numeric = tables.numeric_columns(table, first=[*data.semesters, *data.numeric])
-    left_out = max(0, numeric.shape[1] - MOST)
-    numeric = numeric.iloc[:, :MOST]
-    pairs = numeric.corr(min_periods=3)
+    numeric, given, table = (_wide if data.layout == "wide" else _long)(path, data)
+    target = data.semesters[-1] if data.layout == "wide" else GRADE
+    pairs = numeric.iloc[:, :MOST].corr(min_periods=FEWEST)
     ratios = {
         column: correlation_ratio(table[column].to_numpy(dtype=str), table[target].to_numpy())
         for column in data.static
     }
-    grades = min(len(data.semesters) + len(data.numeric), MOST)
-    heatmap = figures.heatmap(pairs, grades, target, ratios, f"{path.name}, {len(table)} rows")
-
+    title = f"{path.name}, {len(table)} rows"
+    heatmap = pictures.heatmap(pairs, min(given, MOST), target, ratios, title)
     with whole_files() as place:
         pairs.round(DECIMALS).to_csv(
             place("metrics/plots/correlation.csv"), index_label="column", lineterminator="\n"
         )
-        figures.save(heatmap, place("metrics/plots/correlation_heatmap.png"))
-    print(f"{path}: {len(table)} rows, {len(pairs)} numeric columns correlated")
-    if left_out:
-        print(f"  {left_out} more left out; those that params.yaml names come first")
+        pictures.save(heatmap, place("metrics/plots/correlation_heatmap.png"))
+    print(
+        f"{path}: {len(table)} rows, {len(pairs)} of {numeric.shape[1]} numeric columns correlated"
+    )
     for column, ratio in ratios.items():
         print(f"  {column} with {target}: correlation ratio (eta) {ratio:.3f}")
 
 
+def _wide(path: Path, data: Data) -> tuple[pd.DataFrame, int, pd.DataFrame]:
+    """All columns of nothing but numbers, codes and roll numbers as well, and the table.
+
+    Between them: how many of these columns are quantities, which come first.
+    """
+    table = tables.read(path, data)
+    numeric = table[[*data.semesters, *data.numeric]].astype(float)
+    for column in table.columns.difference(numeric.columns, sort=False):
+        values = table[column].replace("", None)
+        numbers = pd.to_numeric(values, errors="coerce")
+        if numbers.notna().any() and numbers.notna().eq(values.notna()).all():
+            numeric[column] = numbers.astype(float)
+    return numeric, len(data.semesters) + len(data.numeric), table
+
+
+def _long(path: Path, data: Data) -> tuple[pd.DataFrame, int, pd.DataFrame]:
+    """Of each student the grades of the first terms and the last numbers; how many; and the rows."""
+    read = read_long(path, data)
+    terms = [f"term {term}" for term in read.students.schema.terms[:TERMS]]
+    numeric = pd.DataFrame(read.students.grades[:, : len(terms)], columns=terms)
+    last = read.table.groupby(tables.STUDENT, sort=False)[data.numeric].last()
+    numeric[data.numeric] = last.to_numpy(dtype=float)
+    return numeric, numeric.shape[1], read.table
+
+
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,97 +1,100 @@
-"""Score the forecaster on students that it has never seen, beside forecasts that need no network."""
+"""Evaluate the forecaster on students that it has never seen, beside simpler forecasts."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from nextsem import params, tables
-from nextsem.baselines import BASELINES
-from nextsem.files import DECIMALS, whole_files, write_metrics
-from nextsem.forecaster import Forecaster
-from nextsem.params import Params
-from nextsem.scores import brier, coverage, mse, scores, worse
-from nextsem.students import Numbers, Students, pseudonyms
-from nextsem.writing import Sheet, write_csv, write_excel
+from nextsem.advice.workbook import Sheet, write_excel
+from nextsem.comparison.metrics import LEAST, errors, line_of_risk
+from nextsem.comparison.summaries import ranges_and_risk
+from nextsem.forecaster.forecaster import Forecaster
+from nextsem.shared import params
+from nextsem.shared.files import DECIMALS, whole_files, write_csv, write_metrics
+from nextsem.shared.program import run
+from nextsem.students import prepared
+from nextsem.students.students import Students
+from nextsem.validation.baselines import BASELINES
+
+TEST = Path("data/prepared/test.csv")
 
 
 def main() -> None:
     parameters = params.load()
-    data = parameters.data
+    coverage, at_risk_below = parameters.intervals.coverage, parameters.evaluate.at_risk_below
+    train, test = split(prepared.read())
+    schema = test.schema
     forecaster = Forecaster.load(Path("models/evaluated.safetensors"))
-    train = tables.read_prepared(Path("data/prepared/train.csv"), data)
-    test = tables.read_prepared(Path("data/prepared/test.csv"), data)
-    train = train[train.complete]
 
-    members = forecaster.predict_members(test)
-    forecast = forecaster.together(members)
-    ranges = forecaster.ranges(test, forecast, parameters.intervals.coverage)
-    risk = forecaster.risk(test, forecast, parameters.line)
-    by = parameters.ranges_by
-    categories = None if by is None else test.static[:, data.static.index(by)]
-    baselines = {name: mse(test.target, of(train, test)) for name, of in BASELINES.items()}
-    singly = [mse(test.target, member) for member in members]
-    metrics = {
-        **scores(test.target, forecast),
-        "baselines": baselines,
-        "intervals": coverage(test.target, ranges, categories),
-        "risk": risk_scores(train, test, risk, parameters),
-        "members": {
-            "mean": np.mean(singly),
-            "sd": np.std(singly),
-            "median": np.median(singly),
-            "min": min(singly),
-            "max": max(singly),
-        },
-        "unseen_category": int(forecaster.encoding.new_category(test.static).any(axis=1).sum()),
+    scored = test.to_learn  # all grades with one before them
+    if schema.layout == "wide":
+        scored[:, :-1] = False  # the last semester alone
+    rows, terms = np.nonzero(scored)
+    actual, members = test.grades[scored], forecaster.member_forecasts(test)
+    forecast = forecaster.together(members)[scored]
+    spread, known = forecaster.spread(test)[scored], test.known_before[scored]
+    ranges, risk = ranges_and_risk(
+        forecaster.calibration,
+        pd.DataFrame({"network": forecast, "spread": spread, "known": known}),
+        coverage,
+        line_of_risk(at_risk_below, schema.grade_range),
+        schema,
+    )
+    metrics = errors(actual, forecast) | {"n": len(actual)}
+    baselines = {
+        name: errors(actual, baseline(train, test)[scored])["mse"]
+        for name, baseline in BASELINES.items()
+        if name != "own_mean"  # so that the file stays short; it is among the folds'
     }
-    compared = pd.DataFrame(
+    singly = pd.DataFrame({"mse": [errors(actual, each[scored])["mse"] for each in members]})
+    singly.insert(0, "member", range(1, len(members) + 1))
+    print(
+        f"{len(actual)} forecasts of {len(test)} test students: MSE {metrics['mse']:.4f}, against"
+    )
+    for name, error in baselines.items():
+        print(f"  {name:14} {error:.4f}")
+    if len(test) < LEAST:  # figures would tell about single students
+        metrics, baselines = dict.fromkeys(metrics, np.nan), dict.fromkeys(baselines, np.nan)
+        singly["mse"] = np.nan
+
+    table = pd.DataFrame(
         {
-            "actual": test.target,
+            "student": test.names[rows],
+            "term": np.array(schema.terms)[terms],
+            "actual": actual,
             "forecast": forecast,
-            "residual": test.target - forecast,
+            "residual": actual - forecast,
             "low": ranges[:, 0],
             "high": ranges[:, 1],
             "risk": risk,
         }
-    )
-    squared = pd.DataFrame(
-        {"student": pseudonyms(test), "squared_error": (test.target - forecast) ** 2}
-    )
-    last = data.semesters[-1]
-    predicted = pd.DataFrame(
-        {"Predicted Exam Score": forecast.round(DECIMALS), "Student": test.names}
-    )
-    actual = pd.DataFrame({"Student": test.names, last: test.target})
+    ).round(DECIMALS)
+    of_whom = table[["student", "term"]].set_axis(["Student", "Semester"], axis=1)
+    grade = "Grade"
+    if schema.layout == "wide":
+        of_whom, grade = of_whom[["Student"]], schema.terms[-1]
+    predicted = pd.concat([table["forecast"].rename("Predicted Exam Score"), of_whom], axis=1)
+    found = pd.concat([of_whom, table["actual"].rename(grade)], axis=1)
 
     with whole_files() as place:
-        write_metrics(metrics, place("metrics/test.json"))
-        write_csv(
-            squared.sort_values("student").round(DECIMALS), place("metrics/plots/test_errors.csv")
-        )
-        write_csv(compared.round(DECIMALS), place("data/predictions/test.csv"))
+        write_metrics(metrics | {"baselines": baselines}, place("metrics/test.json"))
+        write_csv(singly.round(DECIMALS), place("metrics/plots/members.csv"))
+        write_csv(table, place("data/predictions/test.csv"))
         write_excel(
-            [Sheet("Forecast", predicted, {"Predicted Exam Score": "0.00"})],
+            [Sheet("Forecast", predicted, {predicted.columns[0]: "0.00"})],
             place("data/predictions/predicted_scores.xlsx"),
         )
         write_excel(
-            [Sheet("Actual", actual, {last: "0.00"})],
-            place("data/predictions/testing_data.xlsx"),
+            [Sheet("Actual", found, {grade: "0.00"})], place("data/predictions/testing_data.xlsx")
         )
-    print(f"{len(test)} test students: MSE {metrics['mse']:.4f}, against")
-    for name, error in baselines.items():
-        print(f"  {name:14} {error:.4f}")
 
 
-def risk_scores(
-    train: Students, test: Students, risk: Numbers, parameters: Params
-) -> dict[str, float]:
-    """Brier score of the risk, and that of the training rows' share for everyone."""
-    line, lower_is_better = parameters.line, parameters.data.lower_is_better
-    happened = worse(test.target, line, lower_is_better)
-    share = worse(train.target, line, lower_is_better).mean()
-    return {"brier": brier(happened, risk), "brier_base": brier(happened, share)}
+def split(students: Students) -> tuple[Students, Students]:
+    """All students but those of the test, and these in the order of the test's table."""
+    names = pd.read_csv(TEST, dtype=str, keep_default_na=False)["student"].drop_duplicates()
+    rows = pd.Index(students.names).get_indexer(pd.Index(names))
+    return students[np.delete(np.arange(len(students)), rows)], students[rows]
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

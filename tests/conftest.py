@@ -1,4 +1,4 @@
-"""What several tests share: students, the published table, and places to run the project in."""
+"""What several tests share: students, tables from elsewhere, and places to run the project in."""
 
 import copy
 import importlib
@@ -13,34 +13,51 @@ from pathlib import Path
 import pytest
 import yaml
 
-import stages  # noqa: F401 (pins the numeric kernels, before numpy and torch are loaded)
-from nextsem import cohort, params
-from nextsem.students import Students
+from nextsem.shared import params  # first of all pins the numeric kernels
+from nextsem.simulation import cohort
+from nextsem.students.students import Schema, Students, factorized
 
 ROOT = Path(__file__).parents[1]
 PARAMETERS = params.load(ROOT / "params.yaml")
 
 
-def simulated(number: int = 60, seed: int = 1) -> Students:
-    """Students of the simulated cohort, those with every semester."""
-    frame = cohort.simulate(number, seed)
-    frame = frame[frame[PARAMETERS.data.semesters].notna().all(axis=1)].reset_index(drop=True)
+def simulated(number: int = 60, seed: int = 1, complete: bool = True) -> Students:
+    """Students of the simulated cohort; `complete`: those with every semester."""
+    import numpy as np  # here, so that the kernels are pinned before it is loaded
+
+    frame = cohort.simulate(number, seed).reset_index(drop=True)
+    semesters = list(cohort.SEMESTERS)
+    if complete:
+        frame = frame[frame[semesters].notna().all(axis=1)].reset_index(drop=True)
+    codes, vocabulary = factorized([frame["College Code"].to_numpy().astype(str)])
+    shape = len(frame), len(semesters)
     return Students(
+        Schema("wide", semesters, ["College Code"], [], [], [], cohort.GRADE_RANGE, False),
         frame.index.to_numpy().astype(str),
-        frame[PARAMETERS.data.semesters].to_numpy().copy(),
-        frame[["College Code"]].to_numpy().astype(str),
-        frame[[]].to_numpy(dtype=float),
-        frame[["Gender"]].to_numpy().astype(str),
+        frame[semesters].to_numpy().copy(),
+        np.repeat(codes[:, None], len(semesters), axis=1),
+        np.zeros((*shape, 0)),
+        np.full(shape, -1, np.int32),
+        vocabulary,
     )
 
 
 @pytest.fixture(scope="session")
 def published() -> Path:
     """The published table, which is not ours to pass on."""
-    named = os.environ.get("NEXTSEM_PUBLISHED")
-    path = Path(named) if named else ROOT.parent / "shared/data/semester_results.csv"
-    if not path.is_file():
-        reason = f"the published table is not at {path}; name it in NEXTSEM_PUBLISHED"
+    return _elsewhere("NEXTSEM_PUBLISHED", "semester_results.csv")
+
+
+@pytest.fixture(scope="session")
+def midfield() -> Path:
+    """The folder with MIDFIELD's transcripts, as R files."""
+    return _elsewhere("NEXTSEM_MIDFIELD", "midfield")
+
+
+def _elsewhere(variable: str, name: str) -> Path:
+    path = Path(os.environ.get(variable, ROOT.parent / "shared/data" / name))
+    if not path.exists():
+        reason = f"there is no {path}; name it in {variable}"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     return path
 
@@ -75,13 +92,9 @@ class Checkout:
         (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
     def change(self, parameters: dict[str, object]) -> None:
-        """Other values of parameters, each by its dotted name."""
-        groups = yaml.safe_load(self.read("params.yaml"))
-        for key, value in parameters.items():
-            group, _, name = key.partition(".")
-            assert name in groups[group]
-            groups[group][name] = value
-        (self.path / "params.yaml").write_text(yaml.safe_dump(groups), encoding="utf-8")
+        """Other values of parameters, each by its dotted name; comments stay."""
+        text = params.with_values(self.read("params.yaml"), parameters, {}, "params.yaml")
+        (self.path / "params.yaml").write_text(text, encoding="utf-8")
 
     def copy(self, path: Path) -> "Checkout":
         """The same, with all that is in its folder."""
@@ -154,6 +167,7 @@ QUICK: dict[str, object] = {
     "crossvalidate_folds": 2,
     "crossvalidate_repeats": 1,
     "crossvalidate_by": None,
+    "run_workers": 1,
 }
 
 
@@ -161,9 +175,7 @@ QUICK: dict[str, object] = {
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout in which the pipeline has run, made quick. To be cloned or copied, not changed."""
     checkout = Checkout(tmp_path_factory.mktemp("quick") / "checkout")
-    checkout.replace("params.yaml", "  epochs: 1000", "  epochs: 10")
-    checkout.replace("params.yaml", "  members: 6", "  members: 2")
-    checkout.replace("params.yaml", "  repeats: 2", "  repeats: 1")
+    checkout.change({name.replace("_", ".", 1): value for name, value in QUICK.items()})
     checkout.run("dvc", "repro")
     checkout.commit("ran")
     return checkout

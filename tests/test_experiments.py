@@ -1,89 +1,61 @@
 """Experiments as a data scientist types them, and the reference's recipe over many seeds."""
 
-import json
 import re
 import time
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 
+import pandas as pd
 import pytest
 
-from tests.conftest import ROOT, Checkout, reference_recipe
+from tests.conftest import Checkout, reference_recipe
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def done(quick: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+@pytest.fixture
+def done(quick: Checkout, tmp_path: Path) -> Checkout:
     """A checkout in which the pipeline has run, to experiment in."""
-    return quick.copy(tmp_path_factory.mktemp("experiments") / "checkout")
+    return quick.copy(tmp_path / "checkout")
 
 
-def test_one_value_and_what_it_changed(done: Checkout) -> None:
-    done.run("dvc", "exp", "run", "--name", "deeper", "-S", "model.layers=4")
-    metrics = json.loads(done.run("dvc", "metrics", "diff", "--json"))
-    assert "forecasters.network.mse" in str(metrics)
-    before = json.loads(done.run("git", "show", "HEAD:metrics/test.json"))["mse"]
-    after = json.loads(done.read("metrics/test.json"))["mse"]
-    shown = done.run("dvc", "metrics", "diff", "--md")
-    assert re.search(rf"test.json\s*\|\s*mse\s*\|\s*{before:.5}", shown)
-    assert before != after
-    parameters = done.run("dvc", "params", "diff", "--md")
-    assert re.search(r"model.layers\s*\|\s*3\s*\|\s*4", parameters)
-    done.run("dvc", "plots", "diff", "-o", "plots")
-    page = (done.path / "plots/index.html").read_text()
-    assert all(title in page for title in ("Loss", "Predicted against actual", "Residuals"))
-    done.run("git", "checkout", "--quiet", "--", ".")
-    done.run("dvc", "checkout", "--quiet", "--force")
+def leaderboard(checkout: Checkout) -> list[list[str]]:
+    """The rows of the leaderboard, each as its cells; the first is that of the base."""
+    told = checkout.run("python", "-m", "commands.leaderboard", "main").splitlines()
+    table = [line for line in told if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[2:]]
 
 
-def test_a_grid_in_the_queue_worked_off_by_two_workers(done: Checkout) -> None:
-    done.run(
-        *("dvc", "exp", "run", "--queue"),
-        *("-S", "model.layers=1,2", "-S", "model.hidden=range(8,17,8)"),
-    )
+def test_a_first_experiment_is_reviewed_listed_and_drawn(done: Checkout) -> None:
+    """It is in the workspace, and compared with main all the same."""
+    done.run("dvc", "exp", "run", "--name", "first", "-S", "model.layers=4")
+    assert "| model.layers | 1 | 4 |" in done.run("python", "-m", "commands.review", "main")
+    base, first = leaderboard(done)
+    assert base[0].startswith("**main (")
+    assert first[:2] == ["first", "model.layers 4"]
+    done.run("python", "-m", "commands.report", "main")
+    assert "Review of the workspace against main" in done.read("report.html")
+
+
+def test_experiments_in_the_queue_worked_off_by_two_workers(done: Checkout) -> None:
+    done.run("dvc", "exp", "run", "--queue", "-S", "model.hidden=16,24")
     done.run("dvc", "queue", "start", "--jobs", "2")
     deadline = time.monotonic() + 300
-    while (status := done.run("dvc", "queue", "status")).count("Success") < 4:
+    while (status := done.run("dvc", "queue", "status")).count("Success") < 2:
         assert "Failed" not in status, status
         assert time.monotonic() < deadline, status
         time.sleep(2)
-    shown = json.loads(done.run("dvc", "exp", "show", "--json"))
-    tried = set()
-    for experiment in (e for base in shown for e in base.get("experiments") or []):
-        data = experiment["revs"][-1]["data"]
-        model = data["params"]["params.yaml"]["data"]["model"]
-        assert data["metrics"]["metrics/test.json"]["data"]["mse"] > 0
-        tried.add((model["layers"], model["hidden"]))
-    assert {(layers, hidden) for layers in (1, 2) for hidden in (8, 16)} <= tried
-    told = done.stage("leaderboard").splitlines()
-    rows = [line for line in told if "model.hidden 8" in line or "model.hidden 16" in line]
-    assert len(rows) == 4
-    count = re.search(r"# (\d+) experiments against the workspace", told[0]).group(1)
-    assert f"corrected for these {count} (Holm" in told[2]
-    errors = [float(line.split("|")[3]) for line in told if re.match(r"\| \w+-\w+ ", line)]
+    _, *tried = leaderboard(done)
+    assert {row[1] for row in tried} == {"model.hidden 16", "model.hidden 24"}
+    errors = [float(row[3]) for row in tried]
     assert errors == sorted(errors)
 
 
-def test_the_random_search_of_the_readme_queues_as_many_as_it_says(done: Checkout) -> None:
-    [line] = [line for line in (ROOT / "README.md").read_text().splitlines() if "shuf" in line]
-    done.run("bash", "-euc", line.replace("seq 20", "seq 3"))
-    tasks = done.run("dvc", "queue", "status")
-    done.run("dvc", "queue", "remove", "--queued")
-    assert tasks.count("Queued") == 3
-
-
-def test_a_newcomers_path_takes_less_than_two_minutes(checkout: Checkout, tmp_path: Path) -> None:
-    """Of a processor's time, since others may use this machine as well."""
-    clone = checkout.clone(tmp_path / "clone")
-    before = getrusage(RUSAGE_CHILDREN)
-    clone.run("dvc", "exp", "run", "-S", "model.layers=2")
-    assert "model.layers" in clone.run("dvc", "params", "diff")
-    assert "| model.layers | 3 | 2 |" in clone.stage("review", "main")
-    clone.stage("report", "main")
-    after = getrusage(RUSAGE_CHILDREN)
-    assert "Review of the workspace against main" in clone.read("report.html")
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 120
+def test_a_comment_in_the_code_is_one_line_of_review(done: Checkout) -> None:
+    path = done.path / "nextsem/network/network.py"
+    path.write_text(path.read_text(encoding="utf-8") + "# A comment.\n", encoding="utf-8")
+    done.run("dvc", "repro")
+    told = done.run("python", "-m", "commands.review", "main")
+    assert re.fullmatch("Nothing that matters changed: .*\n", told)
 
 
 def test_the_reference_recipe_over_twenty_seeds(tmp_path: Path, published: Path) -> None:
@@ -92,6 +64,6 @@ def test_the_reference_recipe_over_twenty_seeds(tmp_path: Path, published: Path)
     checkout.change(reference_recipe() | {"data.table": str(published)})
     for stage in ("prepare", "train", "evaluate"):
         checkout.stage(stage)
-    members = json.loads(checkout.read("metrics/test.json"))["members"]
-    assert 0.22 <= members["mean"] <= 0.29
-    assert members["min"] <= 0.2261 <= members["max"]
+    errors = pd.read_csv(checkout.path / "metrics/plots/members.csv")["mse"]
+    assert 0.22 <= errors.mean() <= 0.29
+    assert errors.min() <= 0.2261 <= errors.max()

@@ -1,106 +1,96 @@
-"""The report page in a real browser: offline, on a phone and a desk, light, dark and printed."""
+"""The report page in a real browser: offline, on a phone and a desk, light and dark, accessible."""
 
-from collections.abc import Iterator
+import html
+import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
-import matplotlib.image
-import numpy as np
 import pytest
 
-from tests.browser import Browser
 from tests.conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
 PHONE, DESK = 390, 1280
+# What the page, within a frame, tells of itself; an error of its own shows as one in the console.
+PROBE = """<script>
+addEventListener('load', async () => {
+  const found = await axe.run()
+  const pictures = [...document.images].map(each => [each.naturalWidth, each.width])
+  const columns = getComputedStyle(document.querySelector('.pictures')).gridTemplateColumns
+  parent.document.body.textContent = 'told ' + JSON.stringify({
+    width: document.documentElement.scrollWidth, pictures, columns: columns.split(' ').length,
+    paper: getComputedStyle(document.body).backgroundColor, passes: found.passes.length,
+    wrong: found.violations.map(each => each.impact + ': ' + each.help) }) + ' end'
+})
+</script>"""
 
 
 @pytest.fixture(scope="module")
-def page(quick: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page(quick: Checkout, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page on an experiment against main."""
     checkout = quick.copy(tmp_path_factory.mktemp("page") / "checkout")
-    checkout.run("dvc", "exp", "run", "-S", "model.layers=1")
-    checkout.stage("report", "main")
-    return checkout.path / "report.html"
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    with Browser(tmp_path / "profile") as browser:
-        yield browser
+    checkout.run("dvc", "exp", "run", "-S", "model.layers=2")
+    checkout.run("python", "-m", "commands.report", "main")
+    return checkout.read("report.html")
 
 
 @pytest.fixture(scope="module")
 def axe(npm: Path) -> str:
+    """axe-core, which checks how accessible a page is."""
     return (npm / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
-def violations(browser: Browser, axe: str) -> list[str]:
-    """What axe-core, which checks how accessible a page is, finds wrong."""
-    browser.run(f"{axe}; 0")
-    found = browser.run("axe.run()")
-    assert found["passes"]
-    return [f"{each['impact']}: {each['help']}" for each in found["violations"]]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESK])
-def test_it_renders_offline_and_is_accessible(
-    page: Path, browser: Browser, axe: str, tmp_path: Path, width: int, scheme: str
-) -> None:
-    browser.look(width, scheme)
-    browser.open(page)
-    assert browser.complaints == []
-    assert browser.requests[0] == page.as_uri()
-    assert all(address.startswith("data:image/png") for address in browser.requests[1:])
-    assert browser.run("document.documentElement.scrollWidth") == width
-    sizes = browser.run("[...document.images].map(each => [each.naturalWidth, each.width])")
-    assert len(sizes) >= 7
-    assert all(natural > 0 and shown >= 300 for natural, shown in sizes)
-    (tmp_path / "page.png").write_bytes(browser.screenshot())
-    picture = matplotlib.image.imread(tmp_path / "page.png")
-    corner = picture[:8, :8, :3]
-    assert np.all(corner > 0.9) if scheme == "light" else np.all(corner < 0.1)
-    assert len(np.unique(picture[::4, ::4, :3].reshape(-1, 3), axis=0)) > 200
-    assert violations(browser, axe) == []
-
-
-def test_in_print_it_is_black_on_white_and_nothing_is_cut(page: Path, browser: Browser) -> None:
-    browser.look(794, "dark", "print")
-    browser.open(page)
-    style = "getComputedStyle(document.body)"
-    assert browser.run(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
-    assert browser.run("document.documentElement.scrollWidth") == 794
-    widths = browser.run("[...document.querySelectorAll('img, table')].map(e => e.offsetWidth)")
-    assert max(widths) <= 794
-
-
-def test_the_browser_and_axe_tell_of_what_is_wrong(
-    browser: Browser, axe: str, tmp_path: Path
-) -> None:
-    """So that the silence above means something."""
-    wrong = tmp_path / "wrong.html"
-    wrong.write_text(
-        "<!doctype html><title>x</title><p style='color: #ddd'>pale</p><img src='https://example.org/x.png'>"
-        "<script>console.error('wrong')</script>"
+def seen(page: str, axe: str, width: int, scheme: str, folder: Path) -> dict[str, Any]:
+    """What a browser without a network makes of a page, in a frame of a width in pixels."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.fail("chromium is missing; on Debian or Ubuntu: apt-get install chromium")
+    page = re.sub("<meta http-equiv[^>]*>", "", page)  # it forbids scripts, and so the probe
+    page = page.replace("</head>", f"<script>{axe}</script>{PROBE}</head>")
+    frame = (
+        f'<iframe style="border: 0; width: {width}px; height: 844px" srcdoc="{html.escape(page)}">'
     )
-    browser.look(DESK, "light")
-    browser.open(wrong)
-    assert any('"wrong"' in each for each in browser.complaints)
-    assert "https://example.org/x.png" in browser.requests
-    assert any("ERR_INTERNET_DISCONNECTED" in each for each in browser.complaints)
-    found = violations(browser, axe)
-    assert any(each.startswith(("serious", "critical")) for each in found)
+    (folder / "frame.html").write_text(f"<!doctype html><title>x</title>{frame}", encoding="utf-8")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += [f"--user-data-dir={folder / 'profile'}", "--window-size=1400,900"]
+    command += ["--proxy-server=localhost:9", "--virtual-time-budget=30000", "--dump-dom"]
+    command += ["--force-dark-mode"] if scheme == "dark" else []
+    command.append((folder / "frame.html").as_uri())
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = re.search("told (.*) end", done.stdout)
+    assert told, done.stdout[-500:]
+    return json.loads(html.unescape(told[1]))
 
 
-def test_better_worse_and_neither_have_colours_of_their_own(page: Path, browser: Browser) -> None:
-    browser.look(DESK, "light")
-    browser.open(page)
-    colours = {
-        browser.run(
-            f"document.querySelector('main').className = '{verdict}';"
-            "getComputedStyle(document.querySelector('h1 + p')).borderLeftColor"
-        )
-        for verdict in ("better", "worse", "cannot-be-told-apart")
-    }
-    assert len(colours) == 3
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (PHONE, "dark"), (DESK, "dark")])
+def test_it_fits_the_screen_and_is_accessible(
+    page: str, axe: str, tmp_path: Path, width: int, scheme: str
+) -> None:
+    found = seen(page, axe, width, scheme, tmp_path)
+    assert found["width"] == width
+    assert len(found["pictures"]) >= 7
+    assert all(natural > 0 and 200 < shown < width for natural, shown in found["pictures"])
+    assert found["columns"] == (1 if width == PHONE else 2)
+    assert found["paper"] == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(13, 17, 23)")
+    assert found["passes"] > 5
+    assert found["wrong"] == []
+
+
+def test_the_probe_tells_of_what_is_wrong(axe: str, tmp_path: Path) -> None:
+    """So that the silence above means something."""
+    wrong = "<html><head></head><p style='color: #ddd' class='pictures'>pale</p></html>"
+    found = seen(wrong, axe, PHONE, "light", tmp_path)
+    assert any(each.startswith(("serious", "critical")) for each in found["wrong"])
+
+
+def test_it_is_one_small_file_that_asks_for_nothing(page: str) -> None:
+    assert len(page) < 1e6
+    assert "default-src 'none'" in page
+    assert not re.search("<(script|link|iframe)", page)
+    assert all(
+        each.startswith("data:image/png;base64,") for each in re.findall('src="(.*?)"', page)
+    )

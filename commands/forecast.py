@@ -1,0 +1,111 @@
+"""Forecast the students of another table than the one of the pipeline.
+
+    python -m commands.forecast --table new.xlsx --output forecast.xlsx
+
+The table is read as the group `data` of params.yaml says, in the layout `wide` or `long`. Semesters
+to come need no column. `--set sheet=Autumn --set header_row=3` changes keys of that group for this
+table:
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nextsem.advice.explanation import first_terms
+from nextsem.forecaster.forecaster import Forecaster
+from nextsem.reading import placement
+from nextsem.reading.columns import Remarks
+from nextsem.reading.layouts import read_students
+from nextsem.reading.tables import Read
+from nextsem.shared import params
+from nextsem.shared.errors import InputError
+from nextsem.shared.params import Data
+from nextsem.shared.program import run
+from nextsem.students.pending import pending
+from nextsem.students.students import Schema, Students
+from stages.forecast import FORECASTER, write
+
+# What the table is and on which scale grades are is not for `--set`: it was learnt.
+LEARNT = ["table", "groups", "grade_range", "lower_is_better"]
+KEYS = [key for key in Data.model_fields if key not in LEARNT]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m commands.forecast",
+        description=f"{__doc__}\n    {', '.join(KEYS)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--table", type=Path, required=True, help="students, .csv or .xlsx")
+    parser.add_argument("--output", type=Path, required=True, help="forecasts, .xlsx or .csv")
+    parser.add_argument("--model", type=Path, default=FORECASTER, help="the forecaster")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    output = arguments.output
+    if output.suffix not in (".csv", ".xlsx"):
+        raise InputError(
+            f"{output}: cannot be written; allowed: an .xlsx or a .csv file (--output)"
+        )
+
+    parameters = params.load()
+    forecaster = Forecaster.load(arguments.model)
+    data = settings(parameters.data, arguments.set, forecaster.schema)
+    try:
+        read = read_students(arguments.table, data, to_come=True)
+    except InputError as error:
+        raise InputError(f"{error}{hint(arguments.table, data)}") from None
+    remarks = [f"{count} rows left out: {why}" for why, count in read.left_out.items() if count]
+    students, asked = to_ask(read, forecaster.schema, data.current)
+    write(forecaster, students, asked, parameters, [output], remarks)
+
+
+def settings(data: Data, changes: list[str], trained: Schema) -> Data:
+    """How to read the table: as params.yaml says, and with these changes, such as "sheet=Autumn"."""
+    values: dict[str, Any] = data.model_dump()
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or key not in KEYS:
+            raise InputError(f"--set {change}: allowed: KEY=VALUE, a KEY of {', '.join(KEYS)}")
+        values[key] = params.parse(value, f"--set {key}")
+    data = params.check(Data, values, "--set")
+    columns = {"static": trained.categories, "numeric": trained.numbers}
+    if data.layout == trained.layout == "wide":
+        columns["semesters"] = trained.terms
+    for key, names in columns.items():
+        named = getattr(data, key)
+        if len(named) != len(names):
+            raise InputError(
+                f"data.{key} names {len(named)} columns ({', '.join(named)}); allowed: {len(names)}, "
+                f"as the forecaster was trained on: {', '.join(names) or 'none'}"
+            )
+    return data
+
+
+def hint(path: Path, data: Data) -> str:
+    """What would read a table that stands elsewhere in the file, "" if that is not known."""
+    try:
+        found = placement.find(path, "", Remarks(path))
+    except InputError:
+        return ""
+    keys = [key for key in ("sheet", "header_row") if getattr(found, key) != getattr(data, key)]
+    given = " ".join(f"--set {key}={params.written(getattr(found, key))}" for key in keys)
+    return f"\n{path}: the table seems to be elsewhere in the file; try {given}" if keys else ""
+
+
+def to_ask(read: Read, trained: Schema, last_terms: int | None) -> tuple[Students, pd.DataFrame]:
+    """The students in the terms and columns that the forecaster knows, and whom to forecast.
+
+    Columns count by their order: they may have other names here.
+    """
+    students = read.students
+    schema = replace(trained, layout=students.schema.layout, calendar=students.schema.calendar)
+    known = len(trained.terms)
+    students = replace(students, schema=schema).padded(known)
+    return first_terms(students, known), pending(students, read.ids, read.marks, last_terms)
+
+
+if __name__ == "__main__":
+    run(main)

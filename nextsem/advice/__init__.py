@@ -1,0 +1,1 @@
+"""What an adviser reads: ranges, risks, reasons, drift, and the workbook."""

@@ -1,0 +1,196 @@
+"""Whether one forecaster is better than another: tests, intervals and verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import nctdtrinc, ndtr, ndtri, stdtr, stdtrit
+
+from nextsem.students.students import Integers, Numbers
+
+LEVEL = 0.95  # of every interval here
+POWER = 0.8
+
+Verdict = Literal["better", "worse", "cannot be told apart"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference, its interval, and the p-value of there being none."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def paired_difference(first: Sequence[float], second: Sequence[float], folds: int) -> Difference:
+    """Compare two forecasters' errors [folds * repeats] on the same folds of each repeat.
+
+    The training sets of the folds overlap, so the plain t-test finds differences that are not there;
+    this one corrects for it (Nadeau and Bengio, "Inference for the generalization error", Machine
+    Learning 52, 2003; for repeated folds: Bouckaert and Frank, 2004).
+    """
+    differences = np.subtract(first, second)
+    count = len(differences)
+    error = float(np.sqrt((1 / count + 1 / (folds - 1)) * differences.var(ddof=1)))
+    return _tested(float(differences.mean()), error, count - 1)
+
+
+def clustered_difference(first: Numbers, second: Numbers, students: Integers) -> Difference:
+    """Compare two forecasters' squared errors [forecasts], several of which are of one student.
+
+    Those of one student go together, so the standard error is that of sums over students, as of
+    clusters (Liang and Zeger, Biometrika 73, 1986; Cameron and Miller, Journal of Human Resources
+    50, 2015).
+    """
+    differences = np.subtract(first, second)
+    mean = float(differences.mean())
+    sums = pd.Series(differences - mean).groupby(students).sum()
+    count = len(sums)
+    error = float(np.sqrt(count / (count - 1) * (sums**2).sum()) / len(differences))
+    return _tested(mean, error, count - 1)
+
+
+def _tested(mean: float, error: float, freedom: int) -> Difference:
+    """Student's test and interval of a mean with this standard error."""
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    ratio = abs(mean) / error if error > 0 else float("inf") if mean else 0.0
+    return Difference(mean, mean - reach, mean + reach, float(2 * stdtr(freedom, -ratio)))
+
+
+def verdict(difference: Difference, p: float | None = None) -> Verdict:
+    """What a difference of errors says of the first one, by its p-value or a corrected one."""
+    if (difference.p if p is None else p) < 1 - LEVEL:
+        return "better" if difference.difference < 0 else "worse"
+    return "cannot be told apart"
+
+
+def detectable(difference: Difference, count: int) -> float:
+    """The true difference that the test would have found on so many folds with a power of 80 %."""
+    line = stdtrit(count - 1, (1 + LEVEL) / 2)
+    error = (difference.high - difference.low) / 2 / line
+    return float(nctdtrinc(count - 1, 1 - POWER, line) * error)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """The p-values, in the same order, corrected for how many they are.
+
+    Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6, 1979.
+    """
+    order = np.argsort(p, kind="stable")
+    corrected = np.empty(len(p))
+    steps = np.sort(p) * np.arange(len(p), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected.tolist()
+
+
+def mean_interval(values: Numbers) -> tuple[float, float, float]:
+    """A mean and the ends of Student's interval of it."""
+    mean, count = float(values.mean()), len(values)
+    reach = float(stdtrit(count - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(count))
+    return mean, mean - reach, mean + reach
+
+
+def share_interval(share: float, count: int) -> tuple[float, float]:
+    """The ends of the interval of a share (Wilson, JASA 22, 1927), here also a mean over repeats."""
+    z = ndtri((1 + LEVEL) / 2)
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return float(middle - reach), float(middle + reach)
+
+
+class Estimate(NamedTuple):
+    """A figure and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def change(before: Estimate, after: Estimate, correlation: float = 0.0) -> Estimate:
+    """By how much a figure rose, with an interval made from the two intervals alone.
+
+    Zou, "Toward using confidence intervals to compare correlations", Psychological Methods 12, 2007,
+    which holds for other figures as well. A `correlation` of 0 gives too wide an interval where
+    both are of the same students.
+    """
+
+    def reach(up: float, down: float) -> float:
+        return float(np.sqrt(max(0.0, up**2 + down**2 - 2 * correlation * up * down)))
+
+    rise = after.value - before.value
+    return Estimate(
+        rise,
+        rise - reach(after.value - after.low, before.high - before.value),
+        rise + reach(after.high - after.value, before.value - before.low),
+    )
+
+
+class Worse(NamedTuple):
+    """What got worse, for which students, and the corrected p-value of there being no change."""
+
+    whom: str
+    what: str
+    before: Estimate
+    after: Estimate
+    change: Estimate
+    p: float
+
+
+MEASURES = {"mse": "mean squared error", "bias": "bias", "coverage": "coverage of the ranges"}
+
+
+def got_worse(
+    before: dict[str, Any], after: dict[str, Any], students: int, correlation: float = 0.0
+) -> list[Worse]:
+    """Coverage, errors and biases that got worse, for all or for a group, beyond their uncertainty.
+
+    Parameters
+    ----------
+    before, after : `metrics/crossvalidation.json` of two runs over the same students
+    students : how many
+    correlation : of their squared errors before and after, as far as it is known
+    """
+    old, new = _estimates(before, students), _estimates(after, students)
+    changes = {
+        key: change(old[key], new[key], correlation if key[1] == "mse" else 0.0)
+        for key in new
+        if key in old
+    }
+    corrected = holm([_p(each) for each in changes.values()])  # of many, some move by chance
+    worse = {
+        "mse": lambda then, now: now > then,
+        "bias": lambda then, now: abs(now) > abs(then),
+        "coverage": lambda then, now: now < then,
+    }
+    return [
+        Worse(whom, MEASURES[what], old[whom, what], new[whom, what], each, p)
+        for ((whom, what), each), p in zip(changes.items(), corrected, strict=True)
+        if p < 1 - LEVEL and worse[what](old[whom, what].value, new[whom, what].value)
+    ]
+
+
+def _p(rise: Estimate) -> float:
+    """The p-value of there being no change: how far its interval is from holding 0."""
+    reach = rise.value - rise.low if rise.value > 0 else rise.high - rise.value
+    if reach == 0:
+        return 0.0 if rise.value else 1.0
+    return float(2 * ndtr(-abs(rise.value) / reach * ndtri((1 + LEVEL) / 2)))
+
+
+def _estimates(metrics: dict[str, Any], students: int) -> dict[tuple[str, str], Estimate]:
+    """What is known with its uncertainty, of whom and what."""
+    result = {}
+    share = metrics.get("intervals", {}).get("coverage")
+    if share is not None:
+        result["all students", "coverage"] = Estimate(share, *share_interval(share, students))
+    for column, groups in metrics.get("groups", {}).items():
+        for group, each in groups.items():
+            for what in MEASURES:
+                ends = [each.get(key) for key in (what, f"{what}_low", f"{what}_high")]
+                if None not in ends:
+                    result[f"{column} {group}", what] = Estimate(*ends)
+    return result

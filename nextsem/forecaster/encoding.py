@@ -1,0 +1,217 @@
+"""How students become a network's inputs and targets."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from nextsem.network.network import Inputs
+from nextsem.network.training import Lessons
+from nextsem.shared.params import Model, Train
+from nextsem.students.students import UNKNOWN, Mask, Numbers, Students
+
+# The mean and the standard deviation of a term with few grades are pulled towards those of all
+# grades, as if so many of these were the term's own.
+_USUAL_GRADES = 5
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How students become a network's inputs and targets, learnt from the training students.
+
+    At each step enter the grade of a term and what is known then; the target is the grade of the
+    term after it. With the layout "flat" there is one step, in which all grades but the last enter.
+
+    Attributes
+    ----------
+    center, spread : [terms], mean and standard deviation of each term's grades, grade points; 0
+        and 1 without standardizing
+    number_center, number_spread : [numbers], the same of each column of numbers
+    vocabulary : the categories of each column
+    shares : the share of students in each of them
+    gaps, number_gaps : whether further inputs mark the grades, and the numbers, that are missing
+    ahead_categories, ahead_numbers : the columns whose value is known before the term is over
+    layout : "semesters" or "flat"
+    every_semester : whether the network learns to forecast each term, or only the last one
+    """
+
+    center: list[float]
+    spread: list[float]
+    number_center: list[float]
+    number_spread: list[float]
+    vocabulary: list[list[str]]
+    shares: list[list[float]]
+    gaps: bool
+    number_gaps: bool
+    ahead_categories: list[int]
+    ahead_numbers: list[int]
+    layout: str
+    every_semester: bool
+
+    @classmethod
+    def of(cls, students: Students, model: Model, train: Train) -> Self:
+        """The encoding for these training students."""
+        terms = students.grades.shape[1]
+        center, spread = np.zeros(terms), np.ones(terms)
+        if train.standardize:
+            center, spread = _center_and_spread(students.grades)
+        last = students.last_place
+        rows = np.arange(len(students))
+        numbers = students.numbers[rows, last]
+        number_center, number_spread = _center_and_spread(numbers, pooled=False)
+        codes, schema = students.codes[rows, last], students.schema
+        counts = [
+            np.bincount(column[column != UNKNOWN], minlength=len(own)).astype(float)
+            for column, own in zip(codes.T, students.vocabulary, strict=True)
+        ]
+        known = students.known
+        some = known.any(axis=1)
+        before_last = np.arange(terms) < students.last_place[:, None]
+        return cls(
+            center.tolist(),
+            spread.tolist(),
+            number_center.tolist(),
+            number_spread.tolist(),
+            students.vocabulary,
+            [(each / max(each.sum(), 1)).tolist() for each in counts],
+            bool((before_last & ~known)[some].any()),
+            bool(np.isnan(numbers).any()),
+            [place for place, name in enumerate(schema.categories) if name in schema.ahead],
+            [place for place, name in enumerate(schema.numbers) if name in schema.ahead],
+            model.layout,
+            train.every_semester,
+        )
+
+    @property
+    def terms(self) -> int:
+        return len(self.center)
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """How many categories each column has."""
+        return tuple(len(own) for own in self.vocabulary)
+
+    def share_tensors(self) -> list[torch.Tensor]:
+        return [torch.tensor(each, dtype=torch.float32) for each in self.shares]
+
+    def inputs(self, students: Students) -> Inputs:
+        """What is known of students at each step; they may have fewer or more terms than these."""
+        before = self._resized(students.grades)[:, :-1]
+        scaled = (before - self.center[:-1]) / np.array(self.spread[:-1])
+        missing = np.isnan(scaled)
+        grades = np.where(missing, _mean_so_far(scaled), scaled)
+        parts = [grades[..., None], *([missing[..., None]] if self.gaps else [])]
+        if self.layout == "flat":
+            parts = [np.swapaxes(part, 1, 2) for part in parts]
+        numbers = self._at_steps(students.numbers, self.ahead_numbers, np.nan)
+        numbers = (numbers - self.number_center) / np.array(self.number_spread)
+        parts.append(np.nan_to_num(numbers))
+        if self.number_gaps:
+            parts.append(np.isnan(numbers))
+        codes = self._at_steps(self._own_codes(students), self.ahead_categories, UNKNOWN)
+        first = np.cumsum([0, *self.categories])
+        for column in range(len(self.categories)):
+            own = codes[..., column]
+            codes[..., column] = np.where(own == UNKNOWN, first[-1] + column, own + first[column])
+        joined = np.concatenate([part.astype(np.float32) for part in parts], axis=2)
+        return Inputs(
+            torch.from_numpy(np.ascontiguousarray(joined.swapaxes(0, 1))),
+            torch.from_numpy(np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.int64)),
+        )
+
+    def lessons(self, students: Students) -> Lessons:
+        """Inputs, and the grade of the term after each step where it is known."""
+        grades = (self._resized(students.grades) - self.center) / np.array(self.spread)
+        weights = self._resized(students.to_learn, False)
+        if not self.every_semester:
+            weights = weights & (np.arange(self.terms) == self.terms - 1)
+        targets, weights = grades[:, 1:], weights[:, 1:]
+        if self.layout == "flat":
+            targets, weights = targets[:, -1:], weights[:, -1:]
+        return Lessons(
+            self.inputs(students),
+            torch.from_numpy(np.nan_to_num(targets).T.astype(np.float32)).contiguous(),
+            torch.from_numpy(weights.T.astype(np.float32)).contiguous(),
+            self.share_tensors(),
+        )
+
+    def grades(self, outputs: torch.Tensor, students: Students) -> Numbers:
+        """Forecasts [networks, students, terms], grade points, of outputs [networks, steps, students].
+
+        Each is of a term from those before it; NaN where none is known before, or where the
+        forecaster knows of no such term.
+        """
+        networks, steps, count = outputs.shape
+        terms = students.grades.shape[1]
+        result = np.full((networks, count, max(terms, self.terms)), np.nan)
+        ends = slice(self.terms - steps, self.terms)
+        scaled = outputs.numpy().astype(float).swapaxes(1, 2)
+        result[..., ends] = scaled * np.array(self.spread[ends]) + self.center[ends]
+        nothing = self._resized(students.known_before, 0, result.shape[2]) == 0
+        result[:, nothing] = np.nan
+        return result[..., :terms]
+
+    def unknown_categories(self, students: Students) -> Mask:
+        """Whether the last known category is new to it, [students, categories]."""
+        rows, places = np.arange(len(students)), students.last_place
+        own = self._own_codes(students)[rows, places]
+        return np.asarray((own == UNKNOWN) & (students.codes[rows, places] != UNKNOWN))
+
+    def described(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def _own_codes(self, students: Students) -> Numbers:
+        """The students' categories in this encoding's codes; one that it does not have is UNKNOWN."""
+        codes = np.full(students.codes.shape, UNKNOWN)
+        for column, (theirs, own) in enumerate(
+            zip(students.vocabulary, self.vocabulary, strict=True)
+        ):
+            places = {name: place for place, name in enumerate(own)}
+            table = np.array([*(places.get(name, UNKNOWN) for name in theirs), UNKNOWN])
+            codes[..., column] = table[students.codes[..., column]]
+        return codes
+
+    def _at_steps(self, values: Numbers, ahead: list[int], missing: float) -> Numbers:
+        """What is known of the columns at each step, [students, steps, columns]."""
+        whole = self._resized(values, missing)
+        steps = whole[:, -2:-1] if self.layout == "flat" else whole[:, :-1]
+        steps = steps.copy()
+        after = whole[:, -1:] if self.layout == "flat" else whole[:, 1:]
+        steps[..., ahead] = after[..., ahead]
+        return steps
+
+    def _resized(self, values: Any, missing: Any = np.nan, terms: int = 0) -> Any:
+        """[students, terms, ...] of the forecaster's terms, whatever those of the table are."""
+        terms = terms or self.terms
+        lacking = terms - values.shape[1]
+        if lacking <= 0:
+            return values[:, :terms]
+        padding = [(0, 0), (0, lacking), *[(0, 0)] * (values.ndim - 2)]
+        return np.pad(values, padding, constant_values=missing)
+
+
+def _center_and_spread(values: Numbers, pooled: bool = True) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation of each column, of the numbers that are there.
+
+    With `pooled`, those of a column with few numbers are pulled towards those of all. Of a column
+    that does not vary, the standard deviation counts as 1.
+    """
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0)
+    count, total = known.sum(axis=0), filled.sum(axis=0)
+    square = (filled**2).sum(axis=0)
+    few = _USUAL_GRADES if pooled else 0
+    every = max(int(count.sum()), 1)
+    size = np.maximum(count + few, 1)
+    center = (total + few * total.sum() / every) / size
+    spread = (square + few * square.sum() / every) / size - center**2
+    spread = np.sqrt(np.maximum(spread, 0))
+    return center, np.where(spread > 1e-9, spread, 1.0)
+
+
+def _mean_so_far(values: Numbers) -> Numbers:
+    """The mean of what is known before each term, [students, terms]; 0 where nothing is."""
+    known = np.isfinite(values)
+    count = np.cumsum(known, axis=1)
+    return np.asarray(np.cumsum(np.where(known, values, 0), axis=1) / np.maximum(count, 1))

@@ -1,0 +1,1 @@
+"""The recurrent network, and how many of them are fitted at once; it knows nothing of students."""

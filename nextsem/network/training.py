@@ -1,0 +1,242 @@
+"""Fit recurrent networks side by side, each with its own validation set and early stopping.
+
+The networks of one `fit` see the same students in the same batches; each leaves others out, as its
+validation set. Those pass through the network with the others, but without dropout and without a
+part in the gradient, so that one pass gives both losses.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, nan
+
+import torch
+from torch import Tensor
+
+from nextsem.network.network import Architecture, Inputs, dropout_masks, forward
+from nextsem.shared.errors import InputError
+
+# One thread is fastest where networks are small, and always adds up in the same order.
+torch.set_num_threads(1)
+
+# A loss takes outputs [networks, steps, students] and targets [steps, students], and gives the
+# error of each output.
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How networks are fitted.
+
+    Adam (Kingma and Ba, 2015) at `learning_rate` with an L2 penalty `weight_decay`, for `epochs` at
+    most. With `patience` above 0 a network stops when its validation loss has not improved for so
+    many epochs, and its best state is kept; otherwise its last one.
+
+    Each epoch is one update on all students, or several on `batch_size` students each. With
+    `updates`, there are as many epochs as these need, at least two; the learning rate rises to
+    `learning_rate` and falls again (one-cycle schedule: Smith and Topin, "Super-convergence", 2019),
+    and a network keeps the best state that it had after an epoch.
+    """
+
+    learning_rate: float = 0.001
+    weight_decay: float = 1e-5
+    epochs: int = 1000
+    patience: int = 15
+    batch_size: int | None = None
+    updates: int | None = None
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What networks learn from.
+
+    Attributes
+    ----------
+    inputs : of all students
+    targets : [steps, students], float32
+    weights : [steps, students], float32; 0 where there is nothing to learn
+    shares : for each column of categories, the share of students in each
+    """
+
+    inputs: Inputs
+    targets: Tensor
+    weights: Tensor
+    shares: list[Tensor]
+
+    def __getitem__(self, students: Tensor) -> "Lessons":
+        inputs = Inputs(*(part[:, students] for part in self.inputs))
+        return Lessons(inputs, self.targets[:, students], self.weights[:, students], self.shares)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Fitted networks.
+
+    Attributes
+    ----------
+    weights : [networks, size]
+    epochs : [networks], after how many epochs the kept state was reached
+    losses, validation_losses : [epochs, networks], mean errors in the targets' units; NaN after a
+        network has stopped, and where it has no validation set
+    """
+
+    weights: Tensor
+    epochs: Tensor
+    losses: Tensor
+    validation_losses: Tensor
+
+
+def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The squared error of each output."""
+    return (outputs - targets).square()
+
+
+def fit(
+    architecture: Architecture,
+    recipe: Recipe,
+    lessons: Lessons,
+    held_out: Tensor,
+    seed: int,
+    start: dict[str, Tensor] | None = None,
+    loss: Loss = squared_error,
+    on_epoch: Callable[[int, float, float], None] | None = None,
+) -> Fitted:
+    """Fit as many networks as `held_out` has rows.
+
+    Parameters
+    ----------
+    held_out : [networks, students], which students are a network's validation set
+    seed : of the starting weights, dropout and the order of batches
+    start : optional, what some of the weights start from: by name [networks, *shape]
+    on_epoch : called after each epoch with its number and the mean losses
+
+    Raises
+    ------
+    InputError
+        A loss is no longer a number: the learning rate is too high for these inputs.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    networks, students = held_out.shape
+    weights = architecture.initial_weights(networks, generator)
+    for name, value in (start or {}).items():
+        architecture.views(weights)[name].copy_(value)
+    weights.requires_grad_()
+    optimizer = torch.optim.Adam(
+        [weights], lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    batches = ceil(students / (recipe.batch_size or students))
+    epochs, patience, schedule = recipe.epochs, recipe.patience, None
+    if recipe.updates:
+        epochs = patience = max(2, ceil(recipe.updates / batches))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, recipe.learning_rate, total_steps=epochs * batches
+        )
+    early = patience > 0 and bool(held_out.any())
+    running = torch.arange(networks)  # those that have not stopped: the rows of weights
+    kept, kept_epoch = weights.detach().clone(), torch.zeros(networks, dtype=torch.int64)
+    least = torch.full((networks,), inf)
+    curve: list[Tensor] = []
+    for epoch in range(epochs):
+        state = weights.detach().clone()
+        losses = torch.zeros(2, len(running))
+        for rows in _in_batches(students, batches, generator):
+            batch = lessons if batches == 1 else lessons[rows]
+            held = held_out[running][:, rows]
+            learning, validation = _losses(architecture, weights, batch, held, loss, generator)
+            optimizer.zero_grad()
+            torch.autograd.backward(learning.sum())
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+            losses += torch.stack([learning.detach(), validation]) / batches
+        curve.append(torch.full((2, networks), nan))
+        curve[-1][:, running] = losses
+        if not torch.isfinite(losses[0]).all():
+            raise InputError(
+                f"train.learning_rate is {recipe.learning_rate:g}: the loss is no longer a number in "
+                f"epoch {epoch + 1}; allowed: a smaller one, or train.standardize: true"
+            )
+        if on_epoch is not None:
+            on_epoch(epoch + 1, *losses.mean(dim=1).tolist())
+        if early:
+            # Of one batch, the loss is that of the state before the update; of several, it is
+            # nearly that of the state after the last one.
+            after, reached = (0, state) if batches == 1 else (1, weights.detach())
+            better = losses[1] < least[running]
+            rows = running[better]
+            kept[rows], least[rows], kept_epoch[rows] = (
+                reached[better],
+                losses[1][better],
+                epoch + after,
+            )
+            stay = epoch - kept_epoch[running] < patience
+            if not stay.any():
+                break
+            if not stay.all():
+                weights, running = _narrowed(weights, optimizer, stay), running[stay]
+    if not early:
+        kept, kept_epoch = weights.detach(), torch.full_like(kept_epoch, epochs)
+    whole = torch.stack(curve)
+    return Fitted(kept, kept_epoch, whole[:, 0], whole[:, 1])
+
+
+def _narrowed(weights: Tensor, optimizer: torch.optim.Adam, stay: Tensor) -> Tensor:
+    """The weights of the networks that go on learning; the optimizer forgets the others."""
+    narrowed = weights.detach()[stay].requires_grad_()
+    state = optimizer.state.pop(weights)
+    optimizer.state[narrowed] = {
+        name: value[stay] if value.dim() else value for name, value in state.items()
+    }
+    optimizer.param_groups[0]["params"] = [narrowed]
+    return narrowed
+
+
+def _losses(
+    architecture: Architecture,
+    weights: Tensor,
+    lessons: Lessons,
+    held_out: Tensor,
+    loss: Loss,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Mean error on the students learnt from and on the validation set, each [networks]."""
+    masks = None
+    if architecture.dropout:
+        shape = (len(weights), *lessons.targets.shape)
+        masks = dropout_masks(architecture, shape, held_out, generator)
+    outputs = forward(architecture, weights, lessons.inputs, lessons.shares, masks)
+    errors = (loss(outputs, lessons.targets) * lessons.weights).sum(dim=1)
+    counts = lessons.weights.sum(dim=0)
+    learning = (errors * ~held_out).sum(dim=1) / (counts * ~held_out).sum(dim=1).clamp_min(1e-30)
+    with torch.no_grad():
+        validation = (errors * held_out).sum(dim=1) / (counts * held_out).sum(dim=1)
+    return learning, validation
+
+
+def _in_batches(students: int, batches: int, generator: torch.Generator) -> Sequence[Tensor]:
+    """The rows of each batch of an epoch: all in one, or several of equal size in random order."""
+    if batches == 1:
+        return [torch.arange(students)]
+    return torch.randperm(students, generator=generator).tensor_split(batches)
+
+
+def predict(
+    architecture: Architecture,
+    weights: Tensor,
+    inputs: Inputs,
+    shares: list[Tensor],
+    chunk: int = 256,
+) -> Tensor:
+    """Outputs [networks, steps, students].
+
+    Students pass in chunks of a fixed size, so that no forecast depends on how many there are.
+    """
+    steps, students = inputs.numbers.shape[:2]
+    outputs = torch.empty(len(weights), steps, students)
+    with torch.no_grad():
+        for first in range(0, students, chunk):
+            rows = torch.arange(first, first + chunk).clamp_max(students - 1)
+            part = Inputs(*(each[:, rows] for each in inputs))
+            outputs[..., first : first + chunk] = forward(architecture, weights, part, shares)[
+                ..., : students - first
+            ]
+    return outputs

@@ -1,0 +1,1 @@
+"""Foreign tables and transcripts: read, checked and described."""

@@ -1,0 +1,266 @@
+"""Read a table, .csv or .xlsx, and check its cells.
+
+Whatever is wrong with a table is an `InputError` that names the file, the row as a spreadsheet
+counts it (the column names are row 1), and the column; it shows the cell that it is about, and no
+other cell of that row.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nextsem.reading import delimited, ends, workbook
+from nextsem.reading.cells import (
+    as_numbers,
+    header_names,
+    marks,
+    name,
+    names,
+    numbers,
+    parsed,
+    shown,
+)
+from nextsem.reading.delimited import SEPARATORS
+from nextsem.shared.errors import InputError
+from nextsem.shared.params import Data
+from nextsem.students.students import Codes, Schema, Students, Texts, factorized
+
+__all__ = ["SEPARATORS", "header_names", "parsed"]
+
+STUDENT = "student"  # the column that names a student in what is written
+_NUMERIC = re.compile(r"[-+\d.,%/ ]*\d[-+\d.,%/ ]*")
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a table says of students.
+
+    Attributes
+    ----------
+    students : in the order of the table
+    groups : a row for each student; the columns of `data.groups`, "" where not known
+    ids : a row for each student; the columns of `data.id` as they came, but for numbers of them
+        written as text, "" where empty
+    marks : [students], what stands in the place of the grade after the last known one, such as AB
+    table : what was read, for people: a row for each student (wide), or for each student and term
+        in the order of `students` (long); the first column, `student`, holds their names
+    rows : how many rows were read
+    left_out : how many of them were left out, by the reason
+    """
+
+    students: Students
+    groups: pd.DataFrame
+    ids: pd.DataFrame
+    marks: Texts
+    table: pd.DataFrame
+    rows: int
+    left_out: dict[str, int]
+
+
+def read(path: Path, data: Data) -> pd.DataFrame:
+    """Read every column of a table, as `read_marked` does."""
+    return read_marked(path, data)[0]
+
+
+def read_marked(
+    path: Path, data: Data, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table as it stands, and the marks in its columns of grades.
+
+    Parameters
+    ----------
+    columns : names, optional
+        Those to read. None reads every column.
+    optional : names
+        Those of `columns` that may be missing, and are left out then; all others must be there.
+
+    Returns
+    -------
+    table : indexed by the row as a spreadsheet counts it. Names, terms, static and group columns
+        are text, spelt as `data.spellings` says; grades and numeric columns are numbers; others are
+        as they were found. Empty rows at the end and columns without a name are left out.
+    marks : what stands in the columns of grades where there is no number, "" where nothing does
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, a column is missing or there twice, a cell is no number where one
+        belongs, or a grade is out of range.
+    """
+    frame = _read_file(path, data, columns, optional)
+    words = [mark for mark in data.missing if as_numbers([mark]).isna().all()]
+    low, high = data.grade_range
+    marked: dict[str, pd.Series] = {}
+    texts = _text_columns(data)
+    for column in frame:
+        if column in data.grade_columns:
+            # A 0 that is no grade may be a number elsewhere, such as of courses failed.
+            cells = frame[column]
+            frame[column] = numbers(path, cells, data.missing, data.decimal, data.letters)
+            marked[column] = marks(cells, frame[column])
+            outside = frame[column][(frame[column] < low) | (frame[column] > high)]
+            if len(outside):
+                raise InputError(
+                    f"{path}: row {outside.index[0]}, column {column!r}: {outside.iloc[0]:g} is out "
+                    f"of range; allowed: {low:g} to {high:g} (data.grade_range)"
+                )
+        elif column in data.numeric:
+            frame[column] = numbers(path, frame[column], words, data.decimal)
+        elif column in texts:
+            frame[column] = names(path, frame[column], data.spellings.get(column, {}))
+    return frame, pd.DataFrame(marked)
+
+
+def read_cells(path: Path, data: Data) -> pd.DataFrame:
+    """Read every column that has a name, nothing checked: what stands in the cells, as text.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the row as a spreadsheet counts it; "" where a cell is empty.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    frame = _read_file(path, data, None, (), checked=False)
+    return _texts(frame)
+
+
+def _texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """What stands in the cells, as text."""
+    return frame.apply(
+        lambda column: column.map(name, na_action="ignore").astype(object).fillna("")
+    ).astype(str)
+
+
+def suffix(path: Path) -> str:
+    """The ending of a file that is there and may be a table: .csv or .xlsx."""
+    if not path.is_file():
+        raise InputError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    ending = path.suffix.lower()
+    if ending not in (".csv", ".xlsx"):
+        raise InputError(
+            f"{path}: cannot be read as a table; allowed: a .csv or an .xlsx file (a spreadsheet "
+            "program can save it as one)"
+        )
+    return ending
+
+
+def without_blank(path: Path, frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows in which anything stands in one of these columns of `read`."""
+    filled = np.zeros(len(frame), dtype=bool)
+    for column in columns:
+        numeric = pd.api.types.is_numeric_dtype(frame[column])
+        filled |= (frame[column].notna() if numeric else frame[column] != "").to_numpy()
+    if not filled.any():
+        raise InputError(f"{path}: has no row that is filled in below the column names")
+    return frame[filled]
+
+
+def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Codes, list[list[str]]]:
+    """Codes [rows, columns] and the sorted vocabulary of each column; "" is UNKNOWN."""
+    codes, vocabulary = np.zeros((len(frame), len(columns)), np.int32), []
+    for number, column in enumerate(columns):
+        places, texts = pd.factorize(frame[column])
+        found, own = factorized([texts.to_numpy(dtype=str)])  # each text once
+        codes[:, number] = found[places, 0]
+        vocabulary += own
+    return codes, vocabulary
+
+
+SIMULATED = "data/raw/simulated.csv"  # what the stage `simulate` draws
+
+
+def schema_of(data: Data, terms: list[str], calendar: list[str]) -> Schema:
+    """What `data` says of the students of a table with these terms."""
+    columns = (data.static, data.numeric, data.ahead)
+    scale = (data.grade_range[0], data.grade_range[1])
+    simulated = data.table == SIMULATED
+    return Schema(data.layout, terms, *columns, calendar, scale, data.lower_is_better, simulated)
+
+
+def _read_file(
+    path: Path,
+    data: Data,
+    columns: Sequence[str] | None,
+    optional: Sequence[str],
+    checked: bool = True,
+) -> pd.DataFrame:
+    """The cells below the column names, down to the last row that is filled in."""
+    used = partial(_places, path, data, columns, optional)
+    if suffix(path) == ".csv":
+        header, frame = delimited.read(path, data, _text_columns(data), used)
+        frame = frame[: _filled_rows(frame)]
+    else:
+        header, frame = workbook.read(path, data, used, checked)
+    frame = frame[: max(0, len(frame) - data.footer_rows)]
+    if checked:
+        named = [place for place, column in enumerate(header) if column]
+        some = ends.looked_at(frame[: _filled_rows(frame)])[named]
+        rows, _ = ends.footer(_texts(some).set_axis([header[place] for place in named], axis=1))
+        if rows:
+            raise InputError(
+                f"{path}: row {some.index[-rows]}{' and below' if rows > 1 else ''} looks like a total "
+                f"or a note, and not like a student; if it is none, set data.footer_rows to "
+                f"{data.footer_rows + rows}, or else fill in the student's id"
+            )
+    places = used(header)
+    frame = frame[places].set_axis([header[place] for place in places], axis=1)
+    frame = frame[: _filled_rows(frame)].copy()
+    if frame.empty:
+        raise InputError(f"{path}: has no row that is filled in below the column names")
+    return frame
+
+
+def _filled_rows(frame: pd.DataFrame) -> int:
+    """How many rows there are up to the last one that is filled in."""
+    return int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1
+
+
+def _text_columns(data: Data) -> set[str]:
+    term = {data.student, data.term} if data.layout == "long" else set()
+    return {*data.static, *data.groups, *data.id} | term
+
+
+def _places(
+    path: Path,
+    data: Data,
+    columns: Sequence[str] | None,
+    optional: Sequence[str],
+    header: list[str],
+) -> list[int]:
+    """The places of the columns that are looked for, or of all that have a name."""
+    if not any(header):
+        raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
+    looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
+    for column in looked_for:
+        if column in header or column in optional:
+            continue
+        numbered = re.compile(re.escape(column) + r" \(\d+\)")
+        same = [place for place, each in enumerate(header) if numbered.fullmatch(each)]
+        if same:
+            raise InputError(
+                f"{path}: column {column!r} stands {len(same)} times (columns "
+                f"{', '.join(str(place + 1) for place in same[:20])}); allowed: once, or say which: "
+                f"{header[same[0]]!r} and so on"
+            )
+        raise InputError(f"{path}: no column {column!r}; {_found(data, header, looked_for)}")
+    return [place for place, column in enumerate(header) if column in looked_for]
+
+
+def _found(data: Data, header: list[str], looked_for: dict[str, None]) -> str:
+    """Which columns there are; no word of them where data.header_row may name a student's row."""
+    if looked_for.keys().isdisjoint(header) or any(map(_NUMERIC.fullmatch, header)):
+        return (
+            f"row {data.header_row} has {len(header)} columns; is it the one with the column names "
+            "(data.header_row)?"
+        )
+    more = f" and {len(header) - 20} more" if len(header) > 20 else ""
+    return f"found: {', '.join(map(shown, header[:20]))}{more}"

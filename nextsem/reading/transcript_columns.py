@@ -1,0 +1,106 @@
+"""Whether a strange table holds transcripts, and in which columns."""
+
+import re
+from dataclasses import dataclass
+
+from nextsem.reading.columns import Column, Remarks, again, listed
+from nextsem.reading.terms import ordered
+
+_TERMS = 300  # at most
+_STUDY_TERMS = 20  # at most, if they are semesters of a student's studies, and not of the calendar
+_TWICE = 0.02  # of the rows may be of a student and term that another row is of
+_ROWS = 1.3  # of a student, at least
+
+
+@dataclass(frozen=True)
+class Transcripts:
+    """The columns that say whose grade, when, and which.
+
+    `terms` are all in order, where a term has the same place for every student; else empty.
+    """
+
+    student: Column
+    term: Column
+    grade: Column
+    terms: list[str]
+
+
+def transcripts(found: list[Column], remarks: Remarks) -> Transcripts | None:
+    """The columns of a table that has a row for each student and term; None if it has not."""
+    for student, term in _pairs(found):
+        twice = again(student, term)
+        graded = [each for each in found if each not in (student, term) and _likely(each) > 0]
+        if twice.mean() > _TWICE or not graded:
+            continue
+        grade = max(graded, key=_likely)
+        more = [each for each in graded if each is not grade and _likely(each) > 2]
+        if more:
+            remarks.check.append(f"grade: {listed(more)} look like grades, too, and are not taken")
+        remarks.why["student"] = f"{student.filled} rows of {len(student.distinct)} students."
+        terms = ordered(term.distinct) or []
+        numbers = [re.findall(r"\d+", text) for text in terms]
+        if not all(len(each) == 1 and int(each[0]) <= _STUDY_TERMS for each in numbers):
+            terms = []
+        elif terms:
+            remarks.why["terms"] = "Semesters of a student's studies: each has a place of its own."
+        return Transcripts(student, term, grade, terms)
+    return None
+
+
+def why_not(found: list[Column]) -> str:
+    """Why there is nothing to forecast in a table, and what is allowed."""
+    for student, term in _pairs(found):
+        for other in _terms(found):
+            if other is not term and not again(student, term, other).any():
+                return (
+                    f"the term stands in two columns, {term.name} and {other.name}; allowed: one, such "
+                    "as 2019-1"
+                )
+        if again(student, term).mean() > _TWICE:
+            return (
+                f"has several rows with the same {student.name} and {term.name}; allowed: one for each "
+                "student and term, with the mean of its courses"
+            )
+    return (
+        f"no two columns look like grades of semesters; found: {listed(found)}; allowed: numbers, a "
+        "column for each semester, or a row for each student and term"
+    )
+
+
+def _pairs(found: list[Column]) -> list[tuple[Column, Column]]:
+    """Columns that may be student and term, the likeliest first."""
+    others = ("grade", "term", "person", "counted")
+    students = [
+        column
+        for column in found
+        if column.filled >= 0.98 * len(column.texts)
+        and 1 < len(column.distinct) <= column.filled / _ROWS
+        and (column.named_id or len(column.distinct) > 50)
+        and not (column.is_place or column.decimals or column.named(*others))
+    ]
+    students.sort(key=lambda each: (not each.named("roll"), each.named("name")))
+    return [
+        (student, term) for student in students for term in _terms(found) if term is not student
+    ]
+
+
+def _terms(found: list[Column]) -> list[Column]:
+    """Columns that may say when, those that tell most apart first."""
+    others = ("grade", "no_grade", "of_all", "ahead")
+    terms = [
+        column
+        for column in found
+        if column.named("term")
+        and column.filled >= 0.98 * len(column.texts)
+        and 1 < len(column.distinct) <= _TERMS
+        and not ("#" in column.words or column.decimals or column.named(*others))
+    ]
+    return sorted(terms, key=lambda each: len(each.distinct), reverse=True)
+
+
+def _likely(column: Column) -> float:
+    """How likely a column holds the grades of terms, 0 or less if not."""
+    if not column.may_be_grades() or column.named("code"):
+        return 0
+    score = 4 * column.named("grade") + 2 * column.decimals - 1
+    return score - 3 * column.named("of_all") - 8 * column.named("no_grade")

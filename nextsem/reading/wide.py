@@ -1,0 +1,103 @@
+"""Read a table with a row for each student and a column for each semester."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nextsem.reading.tables import STUDENT, Read, codes_of, read_marked, schema_of, without_blank
+from nextsem.shared.errors import InputError
+from nextsem.shared.params import Data
+from nextsem.students.students import UNKNOWN, Students, Texts
+
+
+def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
+    """Read students, a row for each; blank rows are left out.
+
+    Parameters
+    ----------
+    to_come : whether the last semesters may have no column yet, and groups and ids none at all;
+        without an id, the row is the student's name
+
+    Raises
+    ------
+    InputError
+        Besides what `tables.read` refuses: two rows of one student.
+    """
+    shown = [*data.static, *data.numeric, *data.semesters]
+    if STUDENT in [*shown, *data.groups]:
+        raise InputError(f"{path}: column '{STUDENT}' is made by us; rename it in the table")
+    others = [*data.groups, *(column for column in data.id if column not in data.static)]
+    columns = list(dict.fromkeys([*data.id, *data.groups, *shown]))
+    every, marks = read_marked(
+        path, data, columns, [*data.semesters[1:], *others] if to_come else []
+    )
+    if to_come:
+        _check_semesters(path, every, data)
+        empty = dict.fromkeys(others, "") | dict.fromkeys(data.semesters, np.nan)
+        every = every.assign(**{name: empty[name] for name in empty if name not in every})
+    frame = without_blank(path, every, columns)
+    names = _names(path, frame, data)
+    schema = schema_of(data, data.semesters, [])
+    grades = frame[data.semesters].to_numpy(dtype=float)
+    static, vocabulary = codes_of(frame, data.static)
+    numbers = frame[data.numeric].to_numpy(dtype=float)
+    students = Students(
+        schema,
+        names.to_numpy(dtype=str),
+        grades,
+        np.repeat(static[:, None], grades.shape[1], axis=1),
+        np.repeat(numbers[:, None], grades.shape[1], axis=1),
+        np.full(grades.shape, UNKNOWN, np.int32),
+        vocabulary,
+    )
+    table = frame[shown].reset_index(drop=True)
+    table.insert(0, STUDENT, names.array)
+    return Read(
+        students,
+        frame[data.groups].reset_index(drop=True),
+        frame[data.id].reset_index(drop=True),
+        _marks(marks.reindex(index=frame.index, columns=data.semesters), students),
+        table,
+        len(every) + data.footer_rows,
+        {"blank": len(every) - len(frame), "footer": data.footer_rows},
+    )
+
+
+def _check_semesters(path: Path, frame: pd.DataFrame, data: Data) -> None:
+    """Refuse a column of a semester that is missing before one that is there."""
+    there = [semester in frame for semester in data.semesters]
+    last = max(place for place, each in enumerate(there) if each)
+    if not all(there[:last]):
+        raise InputError(
+            f"{path}: no column {data.semesters[there.index(False)]!r}, though there is a "
+            f"{data.semesters[last]!r} after it; allowed: none for semesters to come"
+        )
+
+
+def _marks(marks: pd.DataFrame, students: Students) -> Texts:
+    """What stands in the semester after the last known one of each student."""
+    last = students.grades.shape[1] - 1
+    at_next = np.arange(len(students)), np.minimum(students.next_term, last)
+    found = marks.fillna("").to_numpy(dtype=str)[at_next]
+    return np.where(students.next_term > last, "", found)
+
+
+def _names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:
+    """What to call each student: what is filled in of the columns of `data.id`, else the row."""
+    names, nameless = pd.Series("", index=frame.index), np.ones(len(frame), dtype=bool)
+    for column in data.id:
+        filled = (frame[column] != "").to_numpy()
+        names = names.where(~filled | (names == "").to_numpy(), names + "/")
+        names = names + frame[column]
+        if column not in data.static:
+            nameless &= ~filled
+    rows = pd.Series([f"row {row}" for row in frame.index], index=frame.index)
+    names = names.mask(nameless, rows)
+    if names.duplicated().any():
+        first, second = names.index[names == names[names.duplicated()].iloc[0]][:2]
+        raise InputError(
+            f"{path}: rows {first} and {second} are the same student; allowed: one row a student, "
+            "named by the columns of data.id"
+        )
+    return names

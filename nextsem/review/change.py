@@ -1,0 +1,334 @@
+"""What a change did: parameters, code and data that differ, and the errors on the same folds."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nextsem.comparison import significance
+from nextsem.comparison.significance import LEVEL, Difference, Estimate, Worse, paired_difference
+from nextsem.review.revisions import Revision, changed_files, changes, flat
+from nextsem.students.students import Numbers
+
+CROSSVALIDATION, TEST, DATA = (
+    f"metrics/{name}.json" for name in ("crossvalidation", "test", "data")
+)
+FOLD_ERRORS = "metrics/plots/fold_errors.csv"
+TOLERANCE = "review.tolerance"
+# What stands in the table of metrics; `dvc metrics diff` has all the others.
+OUT_OF_FOLD = {
+    "forecasters.network.mse": "mean squared error",
+    "forecasters.network.mae": "mean absolute error",
+    "forecasters.network.r2": "R²",
+    "intervals.coverage": "coverage of the ranges",
+    "intervals.width": "mean width of the ranges",
+    "risk.brier": "Brier score of the risk",
+}
+ON_TEST = {"mse": "mean squared error", "mae": "mean absolute error"}
+# Their errors depend on the grades and the folds alone: the same errors are of the same students.
+FINGERPRINTS = ["mean", "last"]
+MOST_REPEATS = 20  # that are worth the time
+
+Verdict = Literal["better", "no worse", "worse", "can't tell", "not comparable", "no fold differs"]
+
+
+@dataclass(frozen=True)
+class OnFolds:
+    """The networks of two revisions on the folds that both have.
+
+    Attributes
+    ----------
+    before, after : [folds * repeats], mean squared error of each fold, squared grade points
+    folds : in each repeat
+    forecasts : in each repeat
+    """
+
+    before: Numbers
+    after: Numbers
+    folds: int
+    forecasts: int
+
+    @property
+    def repeats(self) -> int:
+        return len(self.after) // self.folds
+
+    @cached_property
+    def difference(self) -> Difference:
+        """Of the error, after less before."""
+        return paired_difference(self.after.tolist(), self.before.tolist(), self.folds)
+
+    @property
+    def correlation(self) -> float:
+        """Of the students' squared errors before and after, as far as the folds show it."""
+        return float(np.nan_to_num(np.corrcoef(self.before, self.after)[0, 1]))
+
+    def detectable(self, times: int = 1) -> float:
+        """The true difference that shows in four cases of five, with `times` as many such repeats."""
+        after, before = (times * each.tolist() for each in (self.after, self.before))
+        return significance.detectable(
+            paired_difference(after, before, self.folds), self.folds * self.repeats * times
+        )
+
+    def needed(self, tolerance: float) -> dict[str, int]:
+        """What would tell a difference of the tolerance: enough `repeats`, or else `forecasts`."""
+        if tolerance == 0:
+            return {}
+        most = max(MOST_REPEATS // self.repeats, 1)
+        for times in range(2, most + 1):
+            if self.detectable(times) <= tolerance:
+                return {"repeats": times * self.repeats}
+        more = (self.detectable(most) / tolerance) ** 2  # the variance falls with their number
+        forecasts = float(f"{self.forecasts * more:.1e}")
+        return {"repeats": most * self.repeats, "forecasts": int(forecasts)}
+
+
+class Metric(NamedTuple):
+    """A figure before and after, and by how much it rose; each None where that is not known."""
+
+    title: str
+    before: float | None
+    after: float | None
+    difference: float | None
+
+
+def verdict(difference: Difference, tolerance: float, p: float | None = None) -> Verdict:
+    """What a difference of errors on the same folds says of the change.
+
+    Parameters
+    ----------
+    tolerance : by how much the mean squared error may rise, squared grade points
+    p : corrected for how many changes are looked at; by default the difference's own
+    """
+    sure = (difference.p if p is None else p) < 1 - LEVEL
+    if sure and difference.difference < 0:
+        return "better"
+    if difference.high < tolerance:
+        return "no worse"
+    return "worse" if sure else "can't tell"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a change did; InputError where a revision lacks a file that the answer needs."""
+
+    base: Revision
+    head: Revision
+
+    @property
+    def both(self) -> tuple[Revision, Revision]:
+        return self.base, self.head
+
+    @cached_property
+    def tolerance(self) -> float:
+        """The base's, so that a change does not set its own; squared grade points."""
+        own = self.head.parameters.get(TOLERANCE, 0.0)
+        return float(self.base.parameters.get(TOLERANCE, own))
+
+    @cached_property
+    def parameters(self) -> dict[str, tuple[Any, Any]]:
+        return changes(self.base.parameters, self.head.parameters)
+
+    @cached_property
+    def code(self) -> dict[str, list[str]]:
+        """Rooms and stages that the pipeline runs and that differ, and their files that do."""
+        names = {name for each in self.both for name in each.checksums("deps") if is_code(name)}
+        files = changed_files(self.base, self.head)
+        found = {
+            name: [file for file in files if file == name or file.startswith(f"{name}/")]
+            for name in sorted(names)
+        }
+        return {name: own for name, own in found.items() if own}
+
+    @cached_property
+    def data(self) -> dict[str, tuple[Any, Any]]:
+        """What differs in the table that is read, and in the rows of it that are used."""
+        before, after = (
+            dict(flat(each.metrics(DATA))) | {"checksum of the table": each.table_checksum}
+            for each in self.both
+        )
+        return changes(before, after)
+
+    @cached_property
+    def stale(self) -> dict[Revision, list[str]]:
+        """Of a revision whose metrics do not belong to it, what they were made without."""
+        return {each: found for each in self.both if (found := stale(each))}
+
+    @cached_property
+    def nothing(self) -> bool:
+        """Whether all results are the same bytes, but for the looks of pictures."""
+        before, after = (
+            {name: md5 for name, md5 in each.checksums("outs").items() if not name.endswith(".png")}
+            for each in self.both
+        )
+        decided = TOLERANCE in self.parameters or self.accepted
+        return before == after and not self.stale and not decided
+
+    @cached_property
+    def obstacles(self) -> list[str]:
+        """Why the errors on folds cannot be compared, if so."""
+        found = [
+            f"{each} has no {FOLD_ERRORS} of today's form"
+            for each in self.both
+            if each.content(FOLD_ERRORS) is None
+            or not {"repeat", "fold", "term", "students", "network"} <= {*each.table(FOLD_ERRORS)}
+        ]
+        if found:
+            return found
+        for key in ("crossvalidate.folds", "crossvalidate.seed"):
+            then, now = (each.parameters.get(key) for each in self.both)
+            if then != now:
+                found.append(f"{key} was {then} and is {now}, so the folds are others")
+        if not found and not self._same_students:
+            before, after = (forecasts_of(each) for each in self.both)
+            if before != after:
+                found.append(f"the forecasts out of fold were {before} and are {after}")
+            else:
+                found.append(f"of the {after} forecasts, some are of other students or grades")
+        for each in self.both:
+            undefined = int(by_fold(each).isna().sum())
+            if undefined:
+                found.append(f"the network's error is undefined in {undefined} folds of {each}")
+        return found
+
+    @cached_property
+    def _same_students(self) -> bool:
+        """Whether each fold that both have is of the same students and grades."""
+        before, after = (each.table(FOLD_ERRORS) for each in self.both)
+        repeats = min(before["repeat"].max(), after["repeat"].max())
+        keys, same = ["repeat", "fold", "term"], ["students", *FINGERPRINTS]
+        first, second = (
+            each.loc[each["repeat"] <= repeats].set_index(keys).reindex(columns=same)
+            for each in (before, after)
+        )
+        if not first.index.equals(second.index):
+            return False
+        return np.allclose(first, second, atol=1e-5, equal_nan=True)
+
+    @cached_property
+    def on_folds(self) -> OnFolds | None:
+        """The errors on the folds that both have: those of the fewer repeats."""
+        if self.obstacles:
+            return None
+        errors = {"before": by_fold(self.base), "after": by_fold(self.head)}
+        same = pd.concat(errors, axis=1, join="inner")
+        return OnFolds(
+            before=same["before"].to_numpy(),
+            after=same["after"].to_numpy(),
+            folds=same.index.get_level_values("fold").nunique(),
+            forecasts=forecasts_of(self.head),
+        )
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        if self.on_folds is None:
+            return "not comparable"
+        if np.array_equal(self.on_folds.before, self.on_folds.after):
+            return "no fold differs"
+        return verdict(self.on_folds.difference, self.tolerance)
+
+    @cached_property
+    def seeds(self) -> float | None:
+        """Standard deviation of the difference between two runs that differ by their seeds alone.
+
+        In squared grade points, as far as the networks that are averaged in each run show it.
+        """
+        variance = 0.0
+        for each in self.both:
+            sd = each.metrics(CROSSVALIDATION).get("members", {}).get("sd")
+            count = each.parameters.get("model.members", 1)
+            if sd is None or count < 2:
+                return None
+            variance += sd**2 / count
+        return float(np.sqrt(variance))
+
+    @cached_property
+    def metrics(self) -> list[Metric]:
+        """The metrics that say most."""
+        comparable = {CROSSVALIDATION: not self.obstacles, TEST: self.same_test_rows}
+        before, after = (headlines(each) for each in self.both)
+        result = []
+        for (path, title), now in after.items():
+            then = before[path, title]
+            rise = None if then is None or now is None or not comparable[path] else now - then
+            result.append(Metric(title, then, now, rise))
+        return result
+
+    @cached_property
+    def same_test_rows(self) -> bool:
+        """Judged by the errors of forecasts that depend on the grades alone."""
+        before, after = (
+            [metrics.get("n"), *(metrics.get("baselines", {}).get(name) for name in FINGERPRINTS)]
+            for metrics in (each.metrics(TEST) for each in self.both)
+        )
+        return before == after
+
+    @cached_property
+    def worse(self) -> dict[str, Worse]:
+        """What got worse beyond its uncertainty, by the name by which it can be accepted."""
+        found = self.on_folds
+        if found is None:
+            return {}
+        before, after = (each.metrics(CROSSVALIDATION) for each in self.both)
+        worse = significance.got_worse(before, after, found.forecasts, found.correlation)
+        if self.verdict == "worse":
+            sure = found.difference
+            then, now = (Estimate(*3 * [each.mean()]) for each in (found.before, found.after))
+            rise = Estimate(sure.difference, sure.low, sure.high)
+            worse.insert(0, Worse("all students", "mean squared error", then, now, rise, sure.p))
+        return {f"{each.whom}: {each.what}": each for each in worse}
+
+    @cached_property
+    def accepted(self) -> dict[str, str]:
+        """What this change accepts, and the reason; what the base has came with an older change."""
+        entries = changes(self.base.accepted, self.head.accepted)
+        return {what: reason for what, (_, reason) in entries.items() if reason}
+
+    @property
+    def not_accepted(self) -> list[str]:
+        """What got worse and must be mended or accepted before the change is good."""
+        return [what for what in self.worse if what not in self.accepted]
+
+
+def is_code(path: str) -> bool:
+    """Whether a dependency of a stage is code of ours: a room or a stage."""
+    return path.startswith(("nextsem/", "stages/"))
+
+
+def by_fold(revision: Revision) -> "pd.Series[float]":
+    """The network's mean squared error by repeat and fold, squared grade points."""
+    errors = revision.table(FOLD_ERRORS).groupby(["repeat", "fold"])
+    return errors["network"].sum(skipna=False) / errors["students"].sum()
+
+
+def forecasts_of(revision: Revision) -> int:
+    """How many forecasts out of fold each repeat has."""
+    table = revision.table(FOLD_ERRORS)
+    return int(table.loc[table["repeat"] == table["repeat"].min(), "students"].sum())
+
+
+def headlines(revision: Revision) -> dict[tuple[str, str], float | None]:
+    """The metrics that say most, by the file that they are in and a title."""
+    files = {CROSSVALIDATION: ("out of fold", OUT_OF_FOLD), TEST: ("test rows", ON_TEST)}
+    result: dict[tuple[str, str], float | None] = {}
+    for path, (where, titles) in files.items():
+        metrics = dict(flat(revision.metrics(path)))
+        result |= {(path, f"{title}, {where}"): metrics.get(key) for key, title in titles.items()}
+    return result
+
+
+def stale(revision: Revision) -> list[str]:
+    """Code, parameters and metrics that are others than those of the run that dvc.lock records."""
+    made = {name: md5 for name, md5 in revision.checksums("deps").items() if is_code(name)}
+    outs = revision.checksums("outs")
+    made |= {name: md5 for name, md5 in outs.items() if name.startswith("metrics/")}
+    found = {name for name, md5 in made.items() if revision.checksum(name) != md5}
+    for stage in revision.stages.values():
+        for name, value in stage.get("params", {}).get("params.yaml", {}).items():
+            if name in revision.groups:  # a whole group, not one parameter that is a mapping
+                own = changes(value, revision.groups.get(name, {}))
+                found |= {f"{name}.{key}" for key in own}
+            elif revision.parameters.get(name) != value:
+                found.add(name)
+    return sorted(found)

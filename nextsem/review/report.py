@@ -1,0 +1,182 @@
+"""Draw a page of one run, or of a change and what it did: one HTML file that needs no network."""
+
+import base64
+import io
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from matplotlib.figure import Figure
+from PIL import Image
+
+from nextsem.comparison import pictures
+from nextsem.review.change import CROSSVALIDATION, Change, headlines
+from nextsem.review.review import PLOTS, markdown, number, templates
+from nextsem.review.revisions import Revision, flat, md5
+
+LOSS = "metrics/plots/loss.csv"
+PREDICTED = "data/predictions/test.csv"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, what it is of, and what it shows, in words."""
+
+    caption: str
+    png: bytes
+    words: str
+
+    @property
+    def address(self) -> str:
+        """The picture itself, in few colours: a third of the bytes."""
+        small = io.BytesIO()
+        Image.open(io.BytesIO(self.png)).convert("RGB").quantize(64).save(small, "PNG")
+        return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height as on paper, in CSS pixels."""
+        (width, height), inch = Image.open(io.BytesIO(self.png)).size, pictures.DOTS_PER_INCH
+        return round(96 * width / inch), round(96 * height / inch)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pictures of one kind, or why there is none."""
+
+    title: str
+    pictures: list[Picture]
+    remark: str = ""
+
+
+def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
+    """The page, as HTML.
+
+    Parameters
+    ----------
+    base : what the change is compared with; None shows the head alone
+    with_grades : whether to show grades even where they are somebody's
+    """
+    sections: list[Section] = []
+    change = Change(base, head) if base else None
+    if not (change and change.nothing):
+        revisions = [base, head] if base else [head]
+        sections += [kept(title, path, revisions) for title, path in PLOTS.items()]
+        sections += [predicted(head, with_grades), Section("Loss", once(losses(revisions)))]
+    report = markdown(change) if change else alone(head)
+    first, parts = to_html(report)
+    return (
+        templates()
+        .get_template("report.html")
+        .render(
+            title=report.splitlines()[0].removeprefix("# "),
+            first=first,
+            parts=parts,
+            verdict=change.verdict if change else "",
+            sections=sections,
+        )
+    )
+
+
+def alone(head: Revision) -> str:
+    """What is told of one revision, in Markdown."""
+    metrics = {title: value for (_, title), value in headlines(head).items()}
+    mse = next(iter(metrics.values()))
+    return templates().get_template("alone.md").render(head=head, metrics=metrics, mse=mse)
+
+
+def to_html(report: str) -> tuple[str, dict[str, str]]:
+    """A report in Markdown as HTML: what is before its parts, and each part by its title."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+    def html(tokens: list[Token]) -> str:
+        text: str = reader.renderer.render(tokens, reader.options, {})
+        # A wide table scrolls by itself, with keys as well.
+        box = '<div class="wide" role="group" tabindex="0" aria-label="Table">'
+        return text.replace("<table>", f"{box}<table>").replace("</table>", "</table></div>")
+
+    tokens = reader.parse(report)
+    starts = [
+        place for place, token in enumerate(tokens) if token.markup == "##" and token.nesting == 1
+    ]
+    parts = {}
+    for start, end in pairwise([*starts, len(tokens)]):
+        parts[tokens[start + 1].content] = html(tokens[start + 3 : end])
+    return html(tokens[: starts[0] if starts else len(tokens)]), parts
+
+
+def losses(revisions: list[Revision]) -> list[Picture]:
+    """The loss curve of each revision, on the same axes."""
+    curves = [each.table(LOSS) for each in revisions]
+    figures = [pictures.loss(curve) for curve in curves]
+    for axes in (figure.axes[0] for figure in figures):
+        axes.set_xlim(0, max(curve["epoch"].max() for curve in curves))
+        axes.set_ylim(0, max(figure.axes[0].get_ylim()[1] for figure in figures))
+    return [
+        Picture(str(each), png(figure), f"Least loss: {least(curve)}")
+        for each, figure, curve in zip(revisions, figures, curves, strict=True)
+    ]
+
+
+def least(curve: pd.DataFrame) -> str:
+    losses = curve.filter(["train", "validation"]).min()
+    return ", ".join(f"{what} {loss:.4f}" for what, loss in losses.items())
+
+
+def predicted(head: Revision, with_grades: bool) -> Section:
+    """Forecasts of the test rows by their grades, where these are there and may be shown.
+
+    Git has no grades; they are in the workspace, if what it has is what dvc.lock says.
+    """
+    title = "Forecast by actual grade"
+    content = Path(PREDICTED).read_bytes() if Path(PREDICTED).is_file() else b""
+    if md5(content) != head.checksums("outs").get(PREDICTED):
+        remark = f"Git has no grades, and {PREDICTED} of {head} is not in this workspace."
+        return Section(title, [], remark)
+    if not (head.simulated or with_grades):
+        return Section(title, [], "Left out: it would show grades; --with-grades shows it.")
+    students = pd.read_csv(io.BytesIO(content))
+    error = (students["forecast"] - students["actual"]).abs()
+    words = (
+        f"{len(students)} forecasts; half of them miss by less than {error.median():.2f}, the worst "
+        f"by {error.max():.2f}; correlation {students['forecast'].corr(students['actual']):.2f}"
+    )
+    return Section(title, [Picture(str(head), png(pictures.predicted(students)), words)])
+
+
+def kept(title: str, path: str, revisions: list[Revision]) -> Section:
+    """A picture that the pipeline has drawn, of each revision."""
+    drawn = {each: content for each in revisions if (content := each.content(path))}
+    found = [Picture(str(each), png, words_of(path, each)) for each, png in drawn.items()]
+    without = [str(each) for each in revisions if each not in drawn]
+    return Section(title, once(found), f"None of {', '.join(without)}." if without else "")
+
+
+def once(found: list[Picture]) -> list[Picture]:
+    """Of two pictures that are the same, one."""
+    if len(found) == 2 and found[0].png == found[1].png:
+        return [Picture("the same in both", found[1].png, found[1].words)]
+    return found
+
+
+def png(figure: Figure) -> bytes:
+    drawn = io.BytesIO()
+    pictures.save(figure, drawn)
+    return drawn.getvalue()
+
+
+def words_of(path: str, revision: Revision) -> str:
+    """The errors that a picture of the pipeline shows, or the table that has its numbers."""
+    name = Path(path).stem
+    shown = revision.metrics(CROSSVALIDATION).get(name, {})
+    errors = [
+        f"{' '.join(key.split('.')[:-1])} {number(value)}"
+        for key, value in flat(shown)
+        if key.endswith((".mse", ".network"))
+    ]
+    if errors:
+        return f"Mean squared error: {'; '.join(errors)}"
+    return f"The numbers are in metrics/plots/{name.removesuffix('_heatmap')}.csv"

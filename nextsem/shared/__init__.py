@@ -1,0 +1,1 @@
+"""What all rooms share: parameters, files, errors, and how a program runs."""

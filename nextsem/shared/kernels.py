@@ -1,0 +1,18 @@
+"""Pin the numeric kernels, so that the same inputs give the same bytes on any x86-64 processor.
+
+The last bits of a sum depend on the kernels that a library picks for the processor. These run on
+every processor with AVX2. Set after a numeric library is loaded, some of them do nothing.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (an older Python is told so, not left to fail later)
+    sys.exit(f"nextsem needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+
+os.environ.update(
+    ATEN_CPU_CAPABILITY="avx2",
+    MKL_CBWR="AVX2",
+    OPENBLAS_CORETYPE="Haswell",
+    OPENBLAS_NUM_THREADS="1",
+)

@@ -1,0 +1,52 @@
+"""Files that are public elsewhere: fetched, or copied, and their bytes checked."""
+
+import hashlib
+import urllib.request
+from pathlib import Path
+
+from nextsem.shared.errors import InputError
+
+TIMEOUT = 30  # seconds
+
+
+def public_file(address: str, md5: str, variable: str, copy: str | None) -> bytes:
+    """The bytes of a public file, from its address, or from a copy on this machine.
+
+    Parameters
+    ----------
+    md5 : of the right bytes
+    variable : name of the environment variable that can name a copy
+    copy : path of that copy, if there is one
+
+    Raises
+    ------
+    InputError
+        The file cannot be fetched or read, or has other bytes.
+    """
+    content = _read(copy, variable) if copy else _fetch(address, variable)
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != md5:
+        raise InputError(
+            f"{copy or address}: is not the published file: its md5 is {found}; allowed: {md5}"
+        )
+    return content
+
+
+def _read(copy: str, variable: str) -> bytes:
+    try:
+        return Path(copy).read_bytes()
+    except OSError as error:
+        raise InputError(f"{variable} leads to {copy}: {error.strerror}") from None
+
+
+def _fetch(address: str, variable: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT) as answer:  # noqa: S310 (https)
+            content: bytes = answer.read()
+            return content
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(
+            f"{address}: cannot be fetched ({reason})\n"
+            f"If you have a copy, name it in the environment variable {variable}"
+        ) from None

@@ -1,0 +1,1 @@
+"""What is known of students: sequences of terms, and the prepared form on disk."""

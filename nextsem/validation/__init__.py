@@ -1,0 +1,1 @@
+"""Validation: forecasts of every student by the network and by simpler rivals that never saw them."""

@@ -1,0 +1,201 @@
+"""commands.forecast: the students of another table, in either layout."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nextsem.shared.errors import InputError
+from nextsem.simulation import cohort
+from tests.conftest import ROOT, Project, environment
+
+SEMESTERS = list(cohort.SEMESTERS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose forecaster is trained on the simulated cohort."""
+    project = Project(tmp_path_factory.mktemp("forecast") / "project")
+    for stage in ("simulate", "prepare", "train"):
+        project.stage(stage)
+    return project
+
+
+@pytest.fixture
+def project(trained: Project, tmp_path: Path) -> Project:
+    """One of its own for each test."""
+    project = Project(tmp_path / "project")
+    shutil.copytree(trained.path, project.path, dirs_exist_ok=True)
+    return project
+
+
+def newcomers(number: int = 40) -> pd.DataFrame:
+    """Students of another cohort, who are in the 2nd to the 5th semester."""
+    frame = cohort.simulate(number, 7)
+    frame = frame[frame[SEMESTERS].notna().all(axis=1)].reset_index(drop=True)
+    frame[SEMESTERS] = frame[SEMESTERS].clip(5.5, 8.5)
+    known = np.arange(len(frame))[:, None] % 4 + 1 > np.arange(5)
+    return frame.assign(**frame[SEMESTERS].where(known))
+
+
+def forecasts(project: Project, frame: pd.DataFrame, *arguments: str) -> pd.DataFrame:
+    """What the command makes of a table, as CSV."""
+    frame.to_csv(project.path / "new.csv", index=False)
+    project.stage("forecast", "--table", "new.csv", "--output", "out.csv", *arguments)
+    return pd.read_csv(project.path / "out.csv", dtype={"Student": str, "Remark": str})
+
+
+def test_each_student_gets_the_next_semester(project: Project) -> None:
+    frame = newcomers()
+    found = forecasts(project, frame)
+    assert found["Risk below 6"].is_monotonic_decreasing
+    counts = frame[SEMESTERS].notna().sum(axis=1).map(lambda known: SEMESTERS[known])
+    assert found["Semester"].value_counts().to_dict() == counts.value_counts().to_dict()
+
+
+def test_the_same_students_as_transcripts_get_the_same(project: Project) -> None:
+    frame = newcomers()
+    names = frame["College Code"].astype(str) + "/" + frame.index.astype(str)
+    wide = frame.assign(Roll=frame.index.astype(str), **{"Roll no.": ""})
+    expected = forecasts(project, wide)
+    rows = frame.assign(Student=names).melt(["Student", "College Code"], SEMESTERS, "Term", "Grade")
+    rows = rows.dropna().sample(frac=1, random_state=0)
+    found = forecasts(project, rows, "--set", "layout=long", "--set", f"terms={SEMESTERS}")
+    numbers = expected.select_dtypes("number").columns
+    numbers = [name for name in numbers if name in found and name != "College Code"]
+    assert {"Forecast", "Range from", "Range to", "Risk below 6"} <= set(numbers)
+    found = found.set_index("Student").loc[expected["Student"]]
+    assert found["Semester"].tolist() == expected["Semester"].tolist()
+    np.testing.assert_allclose(found[numbers], expected[numbers], atol=1e-6)
+
+
+def test_those_who_have_left_are_not_forecast(project: Project) -> None:
+    rows = pd.DataFrame(
+        {
+            "Student": ["a", "a", "b", "b", "c"],
+            "Term": ["2020-1", "2020-2", "2020-2", "2021-1", "2021-1"],
+            "Grade": [6.0, 7, 6, 7, 8],
+            "College Code": 115,
+        }
+    )
+    long = ("--set", "layout=long", "--set", "current=1")
+    found = forecasts(project, rows, *long).set_index("Student")
+    assert found.loc[["b", "c"], "Forecast"].notna().all()
+    assert found.loc["a", "Remark"] == "not forecast: has left: no row in the newest term"
+
+
+def test_whose_last_semester_is_known_or_who_has_no_grade_is_listed(project: Project) -> None:
+    frame = newcomers()
+    frame.loc[:6, SEMESTERS] = 7.5
+    frame.loc[9, SEMESTERS] = np.nan
+    reasons = forecasts(project, frame)["Remark"].dropna()
+    assert reasons.value_counts().to_dict() == {
+        "not forecast: the 5th is known: nothing comes after it": 7,
+        "not forecast: no grade is known": 1,
+    }
+
+
+def test_semesters_to_come_and_columns_that_name_students_may_be_missing(project: Project) -> None:
+    frame = newcomers()
+    frame = frame.assign(**{"4th": np.nan, "5th": np.nan})
+    expected = forecasts(project, frame)
+    few = frame.drop(columns=["4th", "5th", "Gender"])
+    pd.testing.assert_frame_equal(forecasts(project, few), expected)
+    nameless = forecasts(project, few.drop(columns=["Roll", "Roll no."]))
+    assert nameless["Student"].str.startswith("row ").all()
+
+
+def test_other_names_marks_sheets_and_rows_are_set(project: Project) -> None:
+    frame = newcomers()
+    expected = forecasts(project, frame.assign(**{"2nd": frame["2nd"].where(frame.index > 2)}))
+    frame["2nd"] = frame["2nd"].astype(object).where(frame.index > 2, "AB")
+    frame = frame.rename(columns={"1st": "Autumn, first", "College Code": "Campus"})
+    with pd.ExcelWriter(project.path / "new.xlsx") as book:
+        pd.DataFrame({"a": ["notes"]}).to_excel(book, sheet_name="Notes", index=False)
+        frame.to_excel(book, sheet_name="2024", index=False, startrow=2)
+    changes = [
+        *("sheet=2024", "header_row=3", "semesters=['Autumn, first', 2nd, 3rd, 4th, 5th]"),
+        *("static=[Campus]", "id=[Campus, Roll, Roll no.]", "missing=[AB]"),
+    ]
+    given = [each for change in changes for each in ("--set", change)]
+    project.stage("forecast", "--table", "new.xlsx", "--output", "out.csv", *given)
+    found = pd.read_csv(project.path / "out.csv", dtype={"Student": str, "Remark": str})
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "fragments"),
+    [
+        ("colour=red", ("--set colour=red: allowed: KEY=VALUE, a KEY of layout, semesters",)),
+        ("grade_range=[0, 20]", ("--set grade_range=[0, 20]: allowed: KEY=VALUE",)),
+        ("header_row=0", ("--set: header_row is 0", "greater than or equal to 1")),
+        ("header_row=[", ("--set header_row, row 1: not YAML",)),
+        ("semesters=[1st, 5th]", ("data.semesters names 2 columns (1st, 5th); allowed: 5",)),
+        ("static=[]", ("data.static names 0 columns (); allowed: 1",)),
+        ("sheet=Spring", ("no sheet 'Spring'",)),
+    ],
+)
+def test_what_cannot_be_set(project: Project, change: str, fragments: tuple[str, ...]) -> None:
+    newcomers().to_excel(project.path / "new.xlsx", index=False)
+    with pytest.raises(InputError) as told:
+        project.stage("forecast", "--table", "new.xlsx", "--output", "o.csv", "--set", change)
+    assert len(str(told.value).splitlines()) <= 2
+    for fragment in fragments:
+        assert fragment in str(told.value)
+
+
+def test_a_table_elsewhere_in_the_file_is_met_with_what_would_read_it(project: Project) -> None:
+    with pd.ExcelWriter(project.path / "new.xlsx") as book:
+        pd.DataFrame({"a": ["notes"]}).to_excel(book, sheet_name="Notes", index=False)
+        newcomers().to_excel(book, sheet_name="Autumn", index=False, startrow=2)
+    asked = ("forecast", "--table", "new.xlsx", "--output", "out.csv")
+    with pytest.raises(InputError, match=r"try --set sheet=Autumn --set header_row=3$"):
+        project.stage(*asked)
+    project.stage(*asked, "--set", "sheet=Autumn", "--set", "header_row=3")
+
+
+def test_what_differs_from_the_training_data_is_told(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = newcomers(60)
+    capsys.readouterr()
+    forecasts(project, frame)
+    assert "College Code" not in capsys.readouterr().out
+    frame.loc[:3, "College Code"] = 777
+    forecasts(project, frame)
+    assert "drift: College Code: 777 not in the training data" in capsys.readouterr().out
+
+
+def test_as_a_person_types_it(trained: Project, tmp_path: Path) -> None:
+    """In a process of its own, once with success, once not, and for help."""
+    newcomers().to_csv(tmp_path / "new.csv", index=False)
+    (tmp_path / "params.yaml").write_bytes((trained.path / "params.yaml").read_bytes())
+    model = str(trained.path / "models/forecaster.safetensors")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "stages.forecast", *arguments],
+            cwd=tmp_path,
+            env=environment(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    asked = ("--model", model, "--table", "new.csv", "--output", "new.xlsx")
+    done = run(*asked)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"new.xlsx: {len(newcomers())} students forecast, 0 not")
+    before = (tmp_path / "new.xlsx").read_bytes()
+    (tmp_path / "new.csv").write_text((tmp_path / "new.csv").read_text().replace("8.5", "85", 1))
+    done = run(*asked)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "85 is out of range; allowed: 0 to 10" in done.stderr
+    assert (tmp_path / "new.xlsx").read_bytes() == before
+    assert "header_row" in run("--help").stdout
+    assert "cannot be written" in run("--table", "new.csv", "--output", "o.ods").stderr
+    assert run("--table", "new.csv").returncode == 2

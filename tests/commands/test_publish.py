@@ -1,0 +1,44 @@
+"""Results that are kept: what made them, and no more than aggregates."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import publish
+from nextsem.review.publish import text
+from nextsem.shared.errors import InputError
+from tests.results import ROOT, Results
+
+
+@pytest.fixture
+def told(results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    def publish_it(*arguments: str) -> str:
+        monkeypatch.setattr("sys.argv", ["publish", *arguments])
+        publish.main()
+        return capsys.readouterr().out
+
+    return publish_it
+
+
+def test_an_experiment_is_kept_with_what_made_it(results: Results, told) -> None:
+    results.experiment("tried", better=0.1, noise=1, model__layers=1)
+    base = results.git("rev-parse", "main")
+    assert base[:9] in told("tried", "shallow")
+    kept = json.loads(Path("docs/published/shallow.json").read_text())
+    assert kept["revision"] == base
+    assert kept["parameters"] == {"model.layers": 1}
+    assert kept["members"]["n"] == 6
+    page = Path("docs/results.md").read_text()
+    assert "## Shallow" in page
+    assert "| network | 0.3601 |" in page
+
+
+def test_results_of_code_that_nobody_has_are_refused(results: Results, told) -> None:
+    results.experiment("tried", better=0.1, code="cell = 'gru'\n")
+    with pytest.raises(InputError, match=r"not committed: nextsem/network/network\.py"):
+        told("tried", "new")
+
+
+def test_the_page_of_results_belongs_to_what_is_kept() -> None:
+    assert (ROOT / "docs/results.md").read_text() == text(ROOT / "docs/published")

@@ -1,0 +1,158 @@
+"""Where in a file the table is: titles, names, sheets, and rows that are no students."""
+
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextsem.reading.description import Description, describe
+from nextsem.reading.layouts import read_students
+from nextsem.shared import params
+from nextsem.shared.errors import InputError
+
+USUAL = params.load(Path(__file__).parents[2] / "params.yaml").data
+HEADER = ["Roll", "Name", "Branch", "Sem 1", "Sem 2"]
+Rows = list[list[object]]
+
+
+def students(number: int = 40) -> Rows:
+    points = np.random.default_rng(number).uniform(4, 9, (number, 1))
+    points = (points + np.random.default_rng(1).normal(0, 0.4, (number, 2))).round(2)
+    given_names = ["Max", "Anna", "Mina", "Sumit"]
+    return [
+        [101 + n, f"{given_names[n % 4]} Meanwell{n}", ["CS", "Art"][n % 2], *each]
+        for n, each in enumerate(points.tolist())
+    ]
+
+
+def workbook(tmp_path: Path, **sheets: Rows) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    book.save(tmp_path / "table.xlsx")
+    return tmp_path / "table.xlsx"
+
+
+def csv(tmp_path: Path, rows: Rows, **how: object) -> Path:
+    path = tmp_path / "table.csv"
+    pd.DataFrame(rows).to_csv(path, header=False, index=False, **how)
+    return path
+
+
+def look(path: Path, sheet: str = "") -> Description:
+    return describe(path, sheet, USUAL, 6.0)
+
+
+TITLES: Rows = [["University of X"], ["Results 2024"], []]
+FOOTERS: Rows = [
+    [None, "Programme mean", None, 6.1, 6.2],
+    ["Total", None, None, 240.5, 250.5],
+    [None, None, "Average", 6.1, 6.2],
+    [None, "Highest", None, 9, 9],
+    [None, "No. of students", None, 40, 40],
+    ["Mean of CS", None, None, 6.2, 6.1],
+    [None, None, None, 6.1, 6.2],
+    ["Note: AB = absent"],
+    ["Prepared by", "Registrar"],
+    [],
+]
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    titles=st.integers(0, 3).map(lambda number: TITLES[3 - number :]),
+    footers=st.lists(st.sampled_from(FOOTERS), max_size=6),
+    number=st.integers(12, 60),
+)
+def test_students_in_are_students_out(
+    tmp_path: Path, titles: Rows, footers: Rows, number: int
+) -> None:
+    """Any footer below any title: none of it is learnt as a student, and nobody is lost."""
+    path = csv(tmp_path, [*titles, HEADER, *students(number), *footers])
+    found = look(path)
+    assert found.mend == []
+    assert found.data.header_row == len(titles) + 1
+    assert len(read_students(path, found.data).students) == number
+
+
+def test_rows_that_nothing_names_are_asked_for(tmp_path: Path) -> None:
+    rows = students()
+    rows[20][:2] = [None, None]
+    found = look(csv(tmp_path, [HEADER, *rows]))
+    assert "nothing in Roll, Name in row 22" in "".join(found.check)
+    assert found.data.footer_rows == 0
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    ("decimal", "encoding"),
+    [(".", "utf-8"), (",", "utf-8-sig"), (",", "cp1252"), (".", "utf-16"), (",", "utf-16-le")],
+)
+def test_separators_decimals_and_encodings(
+    tmp_path: Path, separator: str, decimal: str, encoding: str
+) -> None:
+    rows = [["Élève", "École", "1er semestre", "2e semestre"]]
+    rows += [[f"É{row[0]}", "Économie", *row[3:]] for row in students()]
+    rows = [[str(each).replace(".", decimal) for each in row] for row in rows[1:]]
+    rows = [["Élève", "École", "1er semestre", "2e semestre"], *rows]
+    found = look(csv(tmp_path, rows, sep=separator, encoding=encoding))
+    assert found.data.semesters == ["1er semestre", "2e semestre"]
+    assert found.data.id == ["Élève"]
+    assert found.data.encoding == encoding.replace("-sig", "")
+    assert any("letters in row 1" in each for each in found.check) == (encoding == "cp1252")
+    assert found.mend == []
+
+
+def test_names_merged_downwards_and_repeated(tmp_path: Path) -> None:
+    rows: Rows = [
+        ["Report"],
+        ["Roll", "Branch", "Semester 1", None, "Semester 2", None],
+        [None, None, "SGPA", "Credits", "SGPA", "Credits"],
+        *(
+            [row[0], row[2], row[3], 18 + n % 5, row[4], 20 + n % 4]
+            for n, row in enumerate(students())
+        ),
+    ]
+    found = look(workbook(tmp_path, Sheet=rows))
+    assert found.data.header_row == 3
+    assert found.data.semesters == ["SGPA (1)", "SGPA (2)"]
+    assert (found.data.static, found.data.id) == (["Branch"], ["Roll"])
+    assert found.mend == []
+
+
+def test_sheets(tmp_path: Path) -> None:
+    rows, other = [HEADER, *students()], [HEADER, *students(35)]
+    path = workbook(tmp_path, Legend=[["AB", "absent"]], Spring=rows, Autumn=other)
+    found = look(path)
+    assert found.data.sheet == "Spring"
+    assert any("sheet: Spring is proposed; Autumn" in each for each in found.check)
+    assert look(path, "Autumn").data.sheet == "Autumn"
+    with pytest.raises(InputError, match=r"no sheet 'Winter'; found: Legend, Spring, Autumn"):
+        look(path, "Winter")
+    assert look(workbook(tmp_path, Spring=rows)).data.sheet == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("table.csv", b"", "no row of column names"),
+        ("table.csv", b"1st,2nd\n", "no row of column names"),
+        ("table.xlsx", b"1st,2nd\n", "cannot be read as an .xlsx file"),
+        ("table.xls", b"", "a .csv or an .xlsx file"),
+        ("none.csv", None, "no such file"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, name: str, content: bytes | None, part: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=part):
+        look(tmp_path / name)

@@ -1,0 +1,231 @@
+"""What a review says of changes whose results are made up, in a Git repository of their own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nextsem.review.change import TOLERANCE, Change
+from nextsem.review.review import markdown
+from nextsem.review.revisions import Revision
+from nextsem.shared.errors import InputError
+from tests.results import CODE, Results
+
+
+def change(base: str = "main", head: str | None = None) -> Change:
+    return Change(Revision.find(base), Revision.find(head))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "told"),
+    [
+        ({"split__seed": 1}, "no fold differs", "**No fold differs.** The typical miss is 0.68"),
+        ({"better": 0.1, "noise": 1}, "better", "and was 0.68 (smaller is better): more than luck"),
+        ({"better": -0.1, "noise": 1}, "worse", "This speaks against merging"),
+        ({"noise": 1}, "no worse", "as before, and can hardly be more than 0.69. Nothing here"),
+        ({"noise": 1, "scale": 0.3}, "can't tell", "nothing speaks for or against"),
+        ({"students": 59}, "not comparable", "the forecasts out of fold were 60 and are 59"),
+        ({"others": True}, "not comparable", "some are of other students or grades"),
+        ({"crossvalidate__seed": 1}, "not comparable", "seed was 0 and is 1, so the folds"),
+        ({"crossvalidate__folds": 4}, "not comparable", "folds was 5 and is 4, so the folds are"),
+    ],
+)
+def test_the_first_lines_tell_what_to_do(
+    results: Results, changes: dict[str, float], expected: str, told: str
+) -> None:
+    results.write(**changes)
+    found = change()
+    assert found.verdict == expected
+    first = markdown(found).split("##")[0]
+    assert told in first
+    assert len(first.splitlines()) <= 5
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"code": "# a comment\n"}, {"color": "red"}, {"run__workers": 2}]
+)
+def test_where_nothing_that_matters_changed_it_is_one_line(
+    results: Results, changes: dict[str, str]
+) -> None:
+    results.write(**changes)
+    assert markdown(change()).startswith("Nothing that matters changed")
+    assert len(markdown(change()).splitlines()) == 1
+
+
+def test_a_change_cannot_loosen_the_tolerance_that_judges_it(results: Results) -> None:
+    results.write(better=-0.1, noise=1, review__tolerance=1.0)
+    found = change()
+    assert found.verdict == "worse"
+    assert found.parameters == {TOLERANCE: (0.02, 1.0)}
+
+
+def test_what_it_takes_to_tell_is_said(results: Results) -> None:
+    results.write(noise=2, scale=0.06)
+    assert "To tell takes about 10 repeats (now 2)" in markdown(change())
+    results.write(noise=1, scale=0.3)
+    found = change()
+    needed = found.on_folds.needed(0.02)
+    assert needed["forecasts"] > 600
+    assert f"about {needed['forecasts']} students (now 60)" in markdown(found)
+    assert found.on_folds.needed(0.0) == {}
+
+
+def test_with_other_numbers_of_repeats_the_folds_in_common_decide(results: Results) -> None:
+    results.write(noise=1, better=0.1, crossvalidate__repeats=4)
+    found = change()
+    assert found.verdict == "better"
+    assert (found.on_folds.repeats, found.on_folds.folds) == (2, 5)
+    assert "On the 2 x 5 folds that both have" in markdown(found)
+
+
+def test_another_column_of_inputs_is_compared_on_the_same_students(results: Results) -> None:
+    results.write(noise=1, better=0.1, data__static=["College Code", "Gender"])
+    assert change().verdict == "better"
+
+
+def test_a_difference_within_that_of_seeds_is_called_so(results: Results) -> None:
+    results.write(noise=1)
+    text = markdown(change())
+    assert "Other seeds alone move it by about 0.0029 (one standard deviation), and this" in text
+    results.write(noise=1, better=0.1)
+    assert "(one standard deviation)." in markdown(change())
+
+
+def test_what_changed_in_the_data_is_told_and_no_number_is_compared(results: Results) -> None:
+    results.write(students=59)
+    found = change()
+    assert found.on_folds is None
+    assert all(each.difference is None for each in found.metrics if "out of fold" in each.title)
+    before, after = found.data["checksum of the table"]
+    assert f"| {before} | {after} |" in markdown(found)
+
+
+def test_parameters_figures_and_plots(results: Results) -> None:
+    results.write(better=0.1, noise=1, model__layers=1)
+    found = change()
+    assert found.parameters == {"model.layers": (3, 1)}
+    text = markdown(found, "https://hub/blob/abc/")
+    assert "| model.layers | 3 | 1 |" in text
+    assert "| mean squared error, out of fold | 0.4627 | 0.3601 | -0.1026 |" in text
+    assert "](https://hub/blob/abc/metrics/plots/forecasters.png)" in text
+
+
+def test_the_room_and_the_file_that_changed_are_named(results: Results) -> None:
+    results.commit("branch", code="cell = 'gru'\n", better=0.1, noise=1)
+    assert change("main", "branch").code == {"nextsem/network": [CODE]}
+    assert "Code of nextsem/network: network.py" in markdown(change("main", "branch"))
+
+
+def test_what_got_worse_comes_first_and_by_name(results: Results) -> None:
+    results.write(for_b=0.03)
+    found = change()
+    assert list(found.worse) == ["Group B: mean squared error"]
+    assert found.verdict == "no worse"
+    text = markdown(found)
+    assert "**But see below what got worse.**" in text
+    assert text.index("| Group B: mean") < text.index("## Figures")
+    results.write(better=-0.1, noise=1)
+    assert next(iter(change().worse)) == "all students: mean squared error"
+    results.write(for_b=-0.3)
+    assert "What got worse" not in markdown(change()).split("## How")[0]
+
+
+def test_what_is_accepted_is_told_with_the_reason(results: Results) -> None:
+    group = "Group B: mean squared error"
+    Path("accepted.yaml").write_text(f'"{group}": the others gain\n"Group C: bias": why\n')
+    results.write(for_b=0.03)
+    assert change().not_accepted == []
+    text = markdown(change())
+    assert "What got worse is known and accepted." in text.splitlines()[2]
+    assert f"| {group} **(known, accepted: the others gain)** |" in text
+    assert "Nothing got worse that is called Group C: bias" in text
+    results.write(better=-0.1, noise=1)
+    assert "This speaks against merging" in markdown(change())
+    Path("accepted.yaml").write_text(
+        "".join(f'"{what}": half the time\n' for what in change().worse)
+    )
+    first = markdown(change()).splitlines()[2]
+    assert first.startswith("**Worse.** ")
+    assert first.endswith("That is known and accepted.")
+
+
+def test_what_was_accepted_with_an_older_change_is_not_with_this_one(results: Results) -> None:
+    Path("accepted.yaml").write_text('"Group B: mean squared error": the others gain\n')
+    results.commit()
+    assert markdown(change()).startswith("Nothing that matters changed")
+    results.write(for_b=0.03)
+    assert change().not_accepted == ["Group B: mean squared error"]
+
+
+@pytest.mark.parametrize("text", ["- a\n", '"a": {b: c}\n', "a: mse: because\n"])
+def test_a_file_of_what_is_accepted_that_cannot_be_read_is_refused(
+    results: Results, text: str
+) -> None:
+    Path("accepted.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"the workspace: accepted\.yaml.*: (allowed|not YAML)"):
+        markdown(change())
+
+
+def test_only_what_is_in_git_is_read(results: Results) -> None:
+    results.commit("branch", better=0.1, noise=1, model__layers=1)
+    committed = markdown(change("main", "branch"))
+    results.write(better=-1, noise=2, grades=True)
+    for path in results.folder.glob("metrics/*.json"):
+        path.write_text("not JSON")
+    assert markdown(change("main", "branch")) == committed
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "named"),
+    [
+        ("params.yaml", "layers: 3", "layers: 4", "model.layers"),
+        ("metrics/test.json", "0.8", "0.9", "metrics/test.json"),
+        (CODE, "rnn", "gru", "nextsem/network"),
+    ],
+)
+def test_results_that_do_not_belong_to_their_code_are_told(
+    results: Results, path: str, old: str, new: str, named: str
+) -> None:
+    assert change().stale == {}
+    file = results.folder / path
+    file.write_text(file.read_text().replace(old, new))
+    assert list(change().stale.values()) == [[named]]
+    text = markdown(change())
+    assert "**Not up to date**" in text.splitlines()[2]
+    assert "speaks against" not in text
+
+
+def test_a_revision_is_a_branch_a_commit_or_an_experiment(results: Results) -> None:
+    commit = results.commit("branch", better=0.1, noise=1)
+    results.experiment("pious-goer", better=0.1, noise=1)
+    for name in ("branch", commit, commit[:7], "pious-goer"):
+        assert change("main", name).verdict == "better"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "--help", "main:params.yaml", ""])
+def test_an_unknown_revision_is_refused(results: Results, name: str) -> None:
+    with pytest.raises(InputError, match="no such revision here; allowed: a branch"):
+        Revision.find(name)
+
+
+def test_what_a_revision_lacks_is_named(results: Results) -> None:
+    (results.folder / "metrics/plots/fold_errors.csv").unlink()
+    assert "the workspace has no metrics/plots/fold" in markdown(change())
+    (results.folder / "metrics/test.json").unlink()
+    with pytest.raises(InputError, match=r"the workspace: has no metrics/test\.json"):
+        markdown(change())
+
+
+@pytest.mark.parametrize("name", ["metrics/test.json", "params.yaml"])
+def test_a_broken_file_is_named(results: Results, name: str) -> None:
+    (results.folder / name).write_text("a: [")
+    with pytest.raises(InputError, match=f"the workspace: {name}.*: not "):
+        markdown(change())
+
+
+def test_texts_cannot_write_markdown(results: Results) -> None:
+    hostile = "a|b <img src=x> **c** [d](javascript:e) `f` _g_"
+    results.write(data__static=[hostile], better=0.1)
+    [row] = [line for line in markdown(change()).splitlines() if "data.static" in line]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4
+    assert not re.search(r"(?<!\\)[<`*]|(?<!\\)\]\(", row)
