@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nextsem.network.network import Architecture, Inputs
-from nextsem.network.training import Lessons, Recipe, fit
+from nextsem.network.training import Examples, Recipe, fit
 
 NETWORKS, LOOP_NETWORKS = 100, 10
 STUDENTS, STEPS, NUMBERS, EPOCHS = 108, 4, 9, 20
@@ -26,10 +26,10 @@ def at_once(layers: int, hidden: int, inputs: Tensor, targets: Tensor) -> float:
     architecture = Architecture(NUMBERS, layers=layers, hidden=hidden, dropout=DROPOUT)
     recipe = Recipe(LEARNING_RATE, WEIGHT_DECAY, EPOCHS, patience=0)
     codes = torch.zeros(STEPS, STUDENTS, 0, dtype=torch.int64)
-    lessons = Lessons(Inputs(inputs, codes), targets, torch.ones_like(targets), [])
+    examples = Examples(Inputs(inputs, codes), targets, torch.ones_like(targets), [])
     nobody = torch.zeros(NETWORKS, STUDENTS, dtype=torch.bool)
     start = perf_counter()
-    fit(architecture, recipe, lessons, nobody, seed=0)
+    fit(architecture, recipe, examples, nobody, seed=0)
     return 1000 * (perf_counter() - start) / (NETWORKS * EPOCHS)
 
 

@@ -8,6 +8,7 @@ table:
 """
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nextsem.advice.explanation import first_terms
 from nextsem.forecaster.forecaster import Forecaster
 from nextsem.reading import placement
 from nextsem.reading.columns import Remarks
+from nextsem.reading.description import describe
 from nextsem.reading.layouts import read_students
 from nextsem.reading.tables import Read
 from nextsem.shared import params
@@ -85,14 +87,36 @@ def settings(data: Data, changes: list[str], trained: Schema) -> Data:
 
 
 def hint(path: Path, data: Data) -> str:
-    """What would read a table that stands elsewhere in the file, "" if that is not known."""
-    try:
-        found = placement.find(path, "", Remarks(path))
-    except InputError:
-        return ""
-    keys = [key for key in ("sheet", "header_row") if getattr(found, key) != getattr(data, key)]
-    given = " ".join(f"--set {key}={params.written(getattr(found, key))}" for key in keys)
-    return f"\n{path}: the table seems to be elsewhere in the file; try {given}" if keys else ""
+    """What would read a table that differs from the usual one, "" if that is not known."""
+    for propose in (_place, _columns):
+        try:
+            changes = propose(path, data)
+            read_students(path, data.model_copy(update=changes), to_come=True)
+        except InputError:
+            continue
+        given = [shlex.quote(f"{key}={params.written(each)}") for key, each in changes.items()]
+        return f"\n{path}: try {' '.join(f'--set {each}' for each in given)}"
+    return ""
+
+
+def _place(path: Path, data: Data) -> dict[str, Any]:
+    """Where in the file the table seems to be, as far as it is not where it was looked for."""
+    found = placement.find(path, "", Remarks(path))
+    values = {key: getattr(found, key) for key in ("sheet", "header_row", "encoding")}
+    return {key: each for key, each in values.items() if each != getattr(data, key)}
+
+
+def _columns(path: Path, data: Data) -> dict[str, Any]:
+    """What `describe` proposes, as far as it is something else."""
+    found = describe(path, "", data, 0.0).data.model_dump()
+    usual = data.model_dump()
+    if data.layout == found["layout"] == "wide":  # semesters to come need no column
+        found["semesters"] += data.semesters[len(found["semesters"]) :]
+    keys = ["sheet", "header_row", "footer_rows", "encoding", "missing", "id"]
+    if data.layout == found["layout"]:
+        keys += ["student", "term", "grade"] if data.layout == "long" else ["semesters"]
+        keys += [key for key in ("static", "numeric") if len(usual[key]) == len(found[key])]
+    return {key: found[key] for key in keys if found[key] != usual[key]}
 
 
 def to_ask(read: Read, trained: Schema, last_terms: int | None) -> tuple[Students, pd.DataFrame]:

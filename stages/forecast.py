@@ -55,11 +55,11 @@ def write(
     marks = Counter(absent(pending).tolist())
     del marks[""]
     if marks:
-        told = ", ".join(f"{mark} ({count})" for mark, count in marks.most_common())
+        told = ", ".join(f"{mark}: {count}" for mark, count in marks.most_common())
         remarks = [
-            f"{marks.total()} of the students forecast are marked {told} where that grade would be: "
-            "they may have been absent. The forecast is of the grade if they had one; filter the "
-            "column Remark by 'marked' and look at them first",
+            f"{marks.total()} of the students forecast have a mark where that grade would be ({told}): "
+            "they may have been absent, and are not still to come. To see them, filter the column "
+            "Remark by 'marked'; ask what happened before you use the forecast",
             *remarks,
         ]
     if len(asked) > EXPLAINED:

@@ -117,6 +117,10 @@ def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
         )
     simulated = "The forecaster learnt from a simulated cohort. Its forecasts mean nothing for real students"
     return [
+        (
+            "Lookups",
+            'Ids are text, as they came. From a sheet where they are numbers, look up TEXT(A2,"0")',
+        ),
         ("Summary", "Students expected beyond the line: the sum of their risks"),
         (
             "Model",

@@ -95,9 +95,9 @@ def forward(found: dict[str, Any], coverage: float, title: str) -> Figure:
     """
     heading = "Points in time, forecast from what was known before"
     if not found:
-        figure, axes = _new(1.6, heading, "none was forecast")
+        figure, axes = _new(1.1, heading, "none was forecast")
         axes.set_axis_off()
-        _note(figure, "crossvalidate.origins in params.yaml says how many are, of transcripts.")
+        _note(figure, "With transcripts, crossvalidate.origins in params.yaml asks for some.")
         return figure
     figure = Figure(figsize=(_WIDTH, 5.4), layout="constrained")
     _title(figure, heading, title)
@@ -112,7 +112,7 @@ def forward(found: dict[str, Any], coverage: float, title: str) -> Figure:
     labels = [f"{name}\n{n:,.0f}" for name, n in origins["n"].items()]
     step = 1 + len(labels) // 8
     below.set_xticks(range(0, len(labels), step), labels[::step], fontsize=9)
-    for axes, label in ((above, "Mean squared error"), (below, "Coverage of the ranges")):
+    for axes, label in ((above, "Mean squared error"), (below, "Coverage")):
         _plain(axes)
         axes.margins(x=0.08)
         axes.set_ylabel(label)

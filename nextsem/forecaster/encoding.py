@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from nextsem.network.network import Inputs
-from nextsem.network.training import Lessons
+from nextsem.network.training import Examples
 from nextsem.shared.params import Model, Train
 from nextsem.students.students import UNKNOWN, Mask, Numbers, Students
 
@@ -120,7 +120,7 @@ class Encoding:
             torch.from_numpy(np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.int64)),
         )
 
-    def lessons(self, students: Students) -> Lessons:
+    def examples(self, students: Students) -> Examples:
         """Inputs, and the grade of the term after each step where it is known."""
         grades = (self._resized(students.grades) - self.center) / np.array(self.spread)
         weights = self._resized(students.to_learn, False)
@@ -129,7 +129,7 @@ class Encoding:
         targets, weights = grades[:, 1:], weights[:, 1:]
         if self.layout == "flat":
             targets, weights = targets[:, -1:], weights[:, -1:]
-        return Lessons(
+        return Examples(
             self.inputs(students),
             torch.from_numpy(np.nan_to_num(targets).T.astype(np.float32)).contiguous(),
             torch.from_numpy(weights.T.astype(np.float32)).contiguous(),

@@ -23,7 +23,7 @@ from nextsem.forecaster.calibration import Calibration
 from nextsem.forecaster.encoding import Encoding
 from nextsem.forecaster.profile import Profile
 from nextsem.network.network import LINEAR_SCALE, Architecture, linear_features
-from nextsem.network.training import Fitted, Lessons, Recipe, fit, predict
+from nextsem.network.training import Examples, Fitted, Recipe, fit, predict
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Model, Train
 from nextsem.students.students import Mask, Numbers, Schema, Students, Texts
@@ -240,10 +240,10 @@ def fit_forecaster(
     students = students[np.flatnonzero(taught)]
     members, dropout, recipe = recipe_for(len(students), model, train)
     encoding = Encoding.of(students, model, train)
-    lessons = encoding.lessons(students)
-    steps = len(lessons.targets)
+    examples = encoding.examples(students)
+    steps = len(examples.targets)
     architecture = Architecture(
-        lessons.inputs.numbers.shape[2],
+        examples.inputs.numbers.shape[2],
         encoding.categories,
         model.category_slopes,
         min(steps, _LAGS) * model.linear_path,
@@ -257,10 +257,10 @@ def fit_forecaster(
     held_out = _held_out(len(students), seed, members, train.validation_size)
     start = None
     if model.linear_path:
-        starts = [linear_start(architecture, lessons, ~each) for each in held_out]
+        starts = [linear_start(architecture, examples, ~each) for each in held_out]
         start = {name: torch.stack([each[name] for each in starts]) for name in starts[0]}
     fitted = fit(
-        architecture, recipe, lessons, torch.from_numpy(held_out), seed, start, on_epoch=on_epoch
+        architecture, recipe, examples, torch.from_numpy(held_out), seed, start, on_epoch=on_epoch
     )
     forecaster = Forecaster(
         students.schema,
@@ -291,7 +291,7 @@ def recipe_for(students: int, model: Model, train: Train) -> tuple[int, float, R
 
 
 def linear_start(
-    architecture: Architecture, lessons: Lessons, learnt_from: Mask
+    architecture: Architecture, examples: Examples, learnt_from: Mask
 ) -> dict[str, torch.Tensor]:
     """Weights for the linear path to start from, by their names.
 
@@ -300,7 +300,7 @@ def linear_start(
     last step.
     """
     rows = torch.from_numpy(np.flatnonzero(learnt_from)[:_STARTED_FROM])
-    part = lessons[rows]
+    part = examples[rows]
     features = linear_features(architecture, part.inputs).numpy().astype(float)
     targets, taught = part.targets.numpy().astype(float), part.weights.numpy() > 0
     known = sum(architecture.categories)
@@ -313,7 +313,7 @@ def linear_start(
             continue
         own, target = features[steps][here], targets[steps][here]
         if 0 < known <= _FEW_CATEGORIES:
-            indicators = _indicators(part.inputs.codes[steps].numpy()[here], lessons.shares)
+            indicators = _indicators(part.inputs.codes[steps].numpy()[here], examples.shares)
             if not levels.any():
                 both = _ridge(np.hstack([own, indicators]), target)
                 weights[step], levels = np.split(both, [architecture.linear])

@@ -46,7 +46,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class Examples:
     """What networks learn from.
 
     Attributes
@@ -62,9 +62,9 @@ class Lessons:
     weights: Tensor
     shares: list[Tensor]
 
-    def __getitem__(self, students: Tensor) -> "Lessons":
+    def __getitem__(self, students: Tensor) -> "Examples":
         inputs = Inputs(*(part[:, students] for part in self.inputs))
-        return Lessons(inputs, self.targets[:, students], self.weights[:, students], self.shares)
+        return Examples(inputs, self.targets[:, students], self.weights[:, students], self.shares)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
 def fit(
     architecture: Architecture,
     recipe: Recipe,
-    lessons: Lessons,
+    examples: Examples,
     held_out: Tensor,
     seed: int,
     start: dict[str, Tensor] | None = None,
@@ -139,7 +139,7 @@ def fit(
         state = weights.detach().clone()
         losses = torch.zeros(2, len(running))
         for rows in _in_batches(students, batches, generator):
-            batch = lessons if batches == 1 else lessons[rows]
+            batch = examples if batches == 1 else examples[rows]
             held = held_out[running][:, rows]
             learning, validation = _losses(architecture, weights, batch, held, loss, generator)
             optimizer.zero_grad()
@@ -193,7 +193,7 @@ def _narrowed(weights: Tensor, optimizer: torch.optim.Adam, stay: Tensor) -> Ten
 def _losses(
     architecture: Architecture,
     weights: Tensor,
-    lessons: Lessons,
+    examples: Examples,
     held_out: Tensor,
     loss: Loss,
     generator: torch.Generator,
@@ -201,11 +201,11 @@ def _losses(
     """Mean error on the students learnt from and on the validation set, each [networks]."""
     masks = None
     if architecture.dropout:
-        shape = (len(weights), *lessons.targets.shape)
+        shape = (len(weights), *examples.targets.shape)
         masks = dropout_masks(architecture, shape, held_out, generator)
-    outputs = forward(architecture, weights, lessons.inputs, lessons.shares, masks)
-    errors = (loss(outputs, lessons.targets) * lessons.weights).sum(dim=1)
-    counts = lessons.weights.sum(dim=0)
+    outputs = forward(architecture, weights, examples.inputs, examples.shares, masks)
+    errors = (loss(outputs, examples.targets) * examples.weights).sum(dim=1)
+    counts = examples.weights.sum(dim=0)
     learning = (errors * ~held_out).sum(dim=1) / (counts * ~held_out).sum(dim=1).clamp_min(1e-30)
     with torch.no_grad():
         validation = (errors * held_out).sum(dim=1) / (counts * held_out).sum(dim=1)

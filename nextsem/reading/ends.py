@@ -7,7 +7,7 @@ import pandas as pd
 from nextsem.reading.columns import WORDS, Column
 
 _FIRST, _END = 1000, 30  # rows that are looked at: the first ones, and the last ones
-_ENOUGH = 10  # rows, to tell what all have
+_ENOUGH = 5  # rows, to tell what all have
 
 
 def looked_at(cells: pd.DataFrame) -> pd.DataFrame:

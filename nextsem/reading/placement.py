@@ -12,7 +12,9 @@ import numpy as np
 import openpyxl
 
 from nextsem.reading import tables, workbook
+from nextsem.reading.cells import header_names
 from nextsem.reading.columns import Remarks, listed
+from nextsem.reading.delimited import SEPARATORS
 from nextsem.shared.errors import InputError
 
 _LOOKED_AT = 60  # rows, to find the column names
@@ -74,7 +76,7 @@ def _encoding(path: Path, remarks: Remarks) -> str:
 def _csv_rows(path: Path, encoding: str) -> Iterator[list[list[str]]]:
     """The first rows, as each separator cuts them into cells."""
     encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    for separator in tables.SEPARATORS:
+    for separator in SEPARATORS:
         with path.open(encoding=encoding, newline="") as file:
             try:
                 yield list(islice(csv.reader(file, delimiter=separator), _LOOKED_AT))
@@ -113,7 +115,7 @@ def _names_in(rows: list[list[str]], sheet: str, encoding: str) -> Place:
         filled.shape
     )
     for row in range(min(len(grid) - 1, _NAMES_WITHIN)):
-        names = tables.header_names(grid[row], grid[row - 1] if row else [])
+        names = header_names(grid[row], grid[row - 1] if row else [])
         below, numbers = filled[row + 1 :].sum(axis=0), number[row + 1 :].sum(axis=0)
         if not below.any() or sum(map(bool, names)) < 2 or not all(map(_may_be_a_name, grid[row])):
             continue

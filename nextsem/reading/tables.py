@@ -15,22 +15,10 @@ import numpy as np
 import pandas as pd
 
 from nextsem.reading import delimited, ends, workbook
-from nextsem.reading.cells import (
-    as_numbers,
-    header_names,
-    marks,
-    name,
-    names,
-    numbers,
-    parsed,
-    shown,
-)
-from nextsem.reading.delimited import SEPARATORS
+from nextsem.reading.cells import as_numbers, marks, name, names, numbers, shown
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 from nextsem.students.students import Codes, Schema, Students, Texts, factorized
-
-__all__ = ["SEPARATORS", "header_names", "parsed"]
 
 STUDENT = "student"  # the column that names a student in what is written
 _NUMERIC = re.compile(r"[-+\d.,%/ ]*\d[-+\d.,%/ ]*")
@@ -44,8 +32,8 @@ class Read:
     ----------
     students : in the order of the table
     groups : a row for each student; the columns of `data.groups`, "" where not known
-    ids : a row for each student; the columns of `data.id` as they came, but for numbers of them
-        written as text, "" where empty
+    ids : a row for each student; the columns of `data.id` that are not static, as text as
+        they came, "" where empty
     marks : [students], what stands in the place of the grade after the last known one, such as AB
     table : what was read, for people: a row for each student (wide), or for each student and term
         in the order of `students` (long); the first column, `student`, holds their names

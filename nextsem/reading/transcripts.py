@@ -98,11 +98,16 @@ def _students(
     if not data.terms:
         own = np.arange(shape[1]) < np.bincount(at[0], minlength=shape[0])[:, None]
 
+    places, first = np.arange(shape[1]), np.full((shape[0], 1), shape[1] - 1)
+    np.minimum.at(first[:, 0], at[0], at[1])
+
     def spread(values: Any, missing: Any, column: str = "") -> Any:
         whole = np.full(shape, missing, values.dtype)
         whole[at] = values
         if column in schema.ahead or not column:
             return whole
+        # Before a student's first row holds what that row tells, as in a wide table.
+        whole = np.where(places < first, whole[np.arange(len(whole)), first[:, 0]][:, None], whole)
         unknown = np.isnan(whole) if np.isnan(missing) else whole == missing
         carried = carried_forward(whole[..., None], unknown[..., None])[..., 0]
         return np.where(own, carried, missing)

@@ -56,8 +56,8 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
     return Read(
         students,
         frame[data.groups].reset_index(drop=True),
-        frame[data.id].reset_index(drop=True),
-        _marks(marks.reindex(index=frame.index, columns=data.semesters), students),
+        frame[[each for each in data.id if each not in data.static]].reset_index(drop=True),
+        _marks(marks.reindex(index=frame.index, columns=data.semesters, fill_value=""), students),
         table,
         len(every) + data.footer_rows,
         {"blank": len(every) - len(frame), "footer": data.footer_rows},
@@ -79,7 +79,7 @@ def _marks(marks: pd.DataFrame, students: Students) -> Texts:
     """What stands in the semester after the last known one of each student."""
     last = students.grades.shape[1] - 1
     at_next = np.arange(len(students)), np.minimum(students.next_term, last)
-    found = marks.fillna("").to_numpy(dtype=str)[at_next]
+    found = marks.to_numpy(dtype=str)[at_next]
     return np.where(students.next_term > last, "", found)
 
 

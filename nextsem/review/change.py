@@ -12,21 +12,20 @@ from nextsem.comparison.significance import LEVEL, Difference, Estimate, Worse, 
 from nextsem.review.revisions import Revision, changed_files, changes, flat
 from nextsem.students.students import Numbers
 
-CROSSVALIDATION, TEST, DATA = (
-    f"metrics/{name}.json" for name in ("crossvalidation", "test", "data")
-)
-FOLD_ERRORS = "metrics/plots/fold_errors.csv"
+CROSSVALIDATION, TEST = "metrics/crossvalidation.json", "metrics/test.json"
+DATA, FOLD_ERRORS = "metrics/data.json", "metrics/plots/fold_errors.csv"
 TOLERANCE = "review.tolerance"
 # What stands in the table of metrics; `dvc metrics diff` has all the others.
 OUT_OF_FOLD = {
-    "forecasters.network.mse": "mean squared error",
-    "forecasters.network.mae": "mean absolute error",
-    "forecasters.network.r2": "R²",
-    "intervals.coverage": "coverage of the ranges",
-    "intervals.width": "mean width of the ranges",
-    "risk.brier": "Brier score of the risk",
+    "forecasters.network.mse": "mean squared error, out of fold",
+    "forecasters.network.mae": "mean absolute error, out of fold",
+    "forecasters.network.r2": "R², out of fold",
+    "forward.network": "mean squared error, forward in time",
+    "intervals.coverage": "coverage of the ranges, out of fold",
+    "intervals.width": "mean width of the ranges, out of fold",
+    "risk.brier": "Brier score of the risk, out of fold",
 }
-ON_TEST = {"mse": "mean squared error", "mae": "mean absolute error"}
+ON_TEST = {"mse": "mean squared error, test rows", "mae": "mean absolute error, test rows"}
 # Their errors depend on the grades and the folds alone: the same errors are of the same students.
 FINGERPRINTS = ["mean", "last"]
 MOST_REPEATS = 20  # that are worth the time
@@ -67,9 +66,8 @@ class OnFolds:
     def detectable(self, times: int = 1) -> float:
         """The true difference that shows in four cases of five, with `times` as many such repeats."""
         after, before = (times * each.tolist() for each in (self.after, self.before))
-        return significance.detectable(
-            paired_difference(after, before, self.folds), self.folds * self.repeats * times
-        )
+        difference = paired_difference(after, before, self.folds)
+        return significance.detectable(difference, len(after))
 
     def needed(self, tolerance: float) -> dict[str, int]:
         """What would tell a difference of the tolerance: enough `repeats`, or else `forecasts`."""
@@ -186,16 +184,14 @@ class Change:
                 found.append(f"the forecasts out of fold were {before} and are {after}")
             else:
                 found.append(f"of the {after} forecasts, some are of other students or grades")
-        for each in self.both:
-            undefined = int(by_fold(each).isna().sum())
-            if undefined:
-                found.append(f"the network's error is undefined in {undefined} folds of {each}")
+        undefined = [each for each in self.both if by_fold(each).isna().any()]
+        found += [f"the network's error is undefined in a fold of {each}" for each in undefined]
         return found
 
     @cached_property
     def _same_students(self) -> bool:
         """Whether each fold that both have is of the same students and grades."""
-        before, after = (each.table(FOLD_ERRORS) for each in self.both)
+        before, after = (in_folds(each) for each in self.both)
         repeats = min(before["repeat"].max(), after["repeat"].max())
         keys, same = ["repeat", "fold", "term"], ["students", *FINGERPRINTS]
         first, second = (
@@ -250,7 +246,7 @@ class Change:
         before, after = (headlines(each) for each in self.both)
         result = []
         for (path, title), now in after.items():
-            then = before[path, title]
+            then = before.get((path, title))
             rise = None if then is None or now is None or not comparable[path] else now - then
             result.append(Metric(title, then, now, rise))
         return result
@@ -296,25 +292,29 @@ def is_code(path: str) -> bool:
     return path.startswith(("nextsem/", "stages/"))
 
 
+def in_folds(revision: Revision) -> pd.DataFrame:
+    """The sums of squared errors in folds, without those of points in time (repeat 0)."""
+    table = revision.table(FOLD_ERRORS)
+    return table[table["repeat"] > 0]
+
+
 def by_fold(revision: Revision) -> "pd.Series[float]":
     """The network's mean squared error by repeat and fold, squared grade points."""
-    errors = revision.table(FOLD_ERRORS).groupby(["repeat", "fold"])
+    errors = in_folds(revision).groupby(["repeat", "fold"])
     return errors["network"].sum(skipna=False) / errors["students"].sum()
 
 
 def forecasts_of(revision: Revision) -> int:
     """How many forecasts out of fold each repeat has."""
-    table = revision.table(FOLD_ERRORS)
-    return int(table.loc[table["repeat"] == table["repeat"].min(), "students"].sum())
+    return int(in_folds(revision).query("repeat == 1")["students"].sum())
 
 
 def headlines(revision: Revision) -> dict[tuple[str, str], float | None]:
     """The metrics that say most, by the file that they are in and a title."""
-    files = {CROSSVALIDATION: ("out of fold", OUT_OF_FOLD), TEST: ("test rows", ON_TEST)}
     result: dict[tuple[str, str], float | None] = {}
-    for path, (where, titles) in files.items():
+    for path, titles in {CROSSVALIDATION: OUT_OF_FOLD, TEST: ON_TEST}.items():
         metrics = dict(flat(revision.metrics(path)))
-        result |= {(path, f"{title}, {where}"): metrics.get(key) for key, title in titles.items()}
+        result |= {(path, titles[key]): metrics[key] for key in titles if key in metrics}
     return result
 
 

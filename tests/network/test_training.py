@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from nextsem.network.network import Architecture, Inputs
-from nextsem.network.training import Lessons, Recipe, fit, predict
+from nextsem.network.training import Examples, Recipe, fit, predict
 from nextsem.shared.errors import InputError
 
 STEPS, STUDENTS, NETWORKS = 2, 90, 4
 SMALL = Architecture(1, hidden=8, layers=1, dropout=0.1)
 
 
-def lessons(noise: float = 0.1, seed: int = 0) -> Lessons:
+def examples(noise: float = 0.1, seed: int = 0) -> Examples:
     """Targets that are half of the input, with some noise; some of them not to be learnt."""
     draw = torch.Generator().manual_seed(seed)
     numbers = torch.randn(STEPS, STUDENTS, 1, generator=draw)
@@ -20,7 +20,7 @@ def lessons(noise: float = 0.1, seed: int = 0) -> Lessons:
     weights[0, :10] = 0
     targets[0, :10] = 1e6  # to be seen if it were learnt
     codes = torch.zeros(STEPS, STUDENTS, 0, dtype=torch.int64)
-    return Lessons(Inputs(numbers, codes), targets, weights, [])
+    return Examples(Inputs(numbers, codes), targets, weights, [])
 
 
 def held_out(share: int = 5) -> torch.Tensor:
@@ -31,9 +31,9 @@ NOBODY = torch.zeros(NETWORKS, STUDENTS, dtype=torch.bool)
 
 
 def test_networks_learn_what_there_is_to_learn() -> None:
-    fitted = fit(SMALL, Recipe(0.01, epochs=300, patience=30), lessons(), held_out(), seed=1)
-    outputs = predict(SMALL, fitted.weights, lessons(seed=5).inputs, [])
-    expected = lessons(seed=5).inputs.numbers[..., 0] / 2
+    fitted = fit(SMALL, Recipe(0.01, epochs=300, patience=30), examples(), held_out(), seed=1)
+    outputs = predict(SMALL, fitted.weights, examples(seed=5).inputs, [])
+    expected = examples(seed=5).inputs.numbers[..., 0] / 2
     assert float((outputs.mean(dim=0) - expected).square().mean()) < 0.03
 
 
@@ -43,7 +43,7 @@ def test_all_students_of_all_batches_are_learnt_from_and_none_of_the_validation_
     held = held_out()[:1]
 
     def weights(changed: int | None) -> torch.Tensor:
-        taught = lessons()
+        taught = examples()
         if changed is not None:
             taught.targets[1, changed] += 1
         return fit(SMALL, recipe, taught, held, seed=1).weights
@@ -55,13 +55,13 @@ def test_all_students_of_all_batches_are_learnt_from_and_none_of_the_validation_
 
 def test_a_network_stops_when_its_validation_loss_no_longer_falls_and_keeps_its_best() -> None:
     recipe = Recipe(0.02, epochs=400, patience=10)
-    fitted = fit(SMALL, recipe, lessons(noise=1.0), held_out(), seed=1)
+    fitted = fit(SMALL, recipe, examples(noise=1.0), held_out(), seed=1)
     ends = torch.isfinite(fitted.validation_losses).sum(dim=0)
     assert (fitted.epochs + 11 == ends).all()
     assert len(set(ends.tolist())) > 1
     best = fitted.validation_losses.nan_to_num(torch.inf).argmin(dim=0)
     assert torch.equal(best, fitted.epochs)
-    taught = lessons(noise=1.0)
+    taught = examples(noise=1.0)
     outputs = predict(SMALL, fitted.weights, taught.inputs, [])
     errors = (outputs - taught.targets).square() * taught.weights
     for number, held in enumerate(held_out()):
@@ -70,11 +70,11 @@ def test_a_network_stops_when_its_validation_loss_no_longer_falls_and_keeps_its_
 
 
 def test_without_early_stopping_the_last_state_is_kept() -> None:
-    short = fit(SMALL, Recipe(epochs=3, patience=0), lessons(), NOBODY, seed=1)
+    short = fit(SMALL, Recipe(epochs=3, patience=0), examples(), NOBODY, seed=1)
     assert short.epochs.tolist() == [3] * NETWORKS
     assert len(short.losses) == 3
     assert torch.isnan(short.validation_losses).all()
-    longer = fit(SMALL, Recipe(epochs=4, patience=0), lessons(), NOBODY, seed=1)
+    longer = fit(SMALL, Recipe(epochs=4, patience=0), examples(), NOBODY, seed=1)
     assert torch.equal(longer.losses[:3], short.losses)
     assert not torch.equal(longer.weights, short.weights)
 
@@ -82,7 +82,7 @@ def test_without_early_stopping_the_last_state_is_kept() -> None:
 def test_another_seed_gives_other_weights_and_the_same_seed_the_same() -> None:
     recipe = Recipe(epochs=5, batch_size=40)
     first, again, other = (
-        fit(SMALL, recipe, lessons(), held_out(), seed=seed).weights for seed in (1, 1, 2)
+        fit(SMALL, recipe, examples(), held_out(), seed=seed).weights for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -94,7 +94,7 @@ def test_another_loss_is_an_argument() -> None:
     def absolute(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return (outputs - targets).abs()
 
-    taught = lessons()
+    taught = examples()
     taught.targets[:, 20] = 100
     recipe = Recipe(0.01, epochs=200, patience=0)
     robust = fit(SMALL, recipe, taught, NOBODY, seed=1, loss=absolute)
@@ -107,7 +107,7 @@ def test_another_loss_is_an_argument() -> None:
 
 
 def test_a_learning_rate_that_is_too_high_is_told_in_a_line() -> None:
-    taught = lessons()
+    taught = examples()
     taught.targets[1] = 1e25
     with pytest.raises(InputError, match=r"train\.learning_rate is 0\.1: the loss is no longer"):
         fit(SMALL, Recipe(0.1, epochs=50), taught, held_out(), seed=1)

@@ -181,7 +181,7 @@ def test_transcripts(tmp_path: Path, terms: list[str], listed: bool) -> None:
     assert (data.static, data.ahead) == (["Programme", "Season"], ["Season"])
     assert (data.numeric, data.groups) == (["Credits"], ["Sex"])
     assert (data.grade_range, data.missing) == ([0, 4], ["W"])
-    assert (data.semesters, data.id) == (USUAL.semesters, [])
+    assert (data.semesters, data.id) == (USUAL.semesters, ["Name"])
     assert told(found, "left out", "CGPA", "Final mean")
     assert found.by == "Programme"
     assert found.mend == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextsem.reading import tables
+from nextsem.reading import delimited, tables
 from nextsem.reading.wide import read_wide
 from nextsem.shared.errors import InputError
 from tests.conftest import PARAMETERS
@@ -99,7 +99,7 @@ NAMES = st.sampled_from(
 @settings(max_examples=30, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, NAMES), min_size=1, max_size=8),
-    separator=st.sampled_from(tables.SEPARATORS),
+    separator=st.sampled_from(delimited.SEPARATORS),
     line_end=st.sampled_from(["\n", "\r\n", "\r"]),
     comma=st.booleans(),
     above=st.integers(0, 2),
@@ -176,8 +176,7 @@ def test_names_that_look_like_numbers_or_dates_stay_as_they_are(
     other = {"College": "Roll", "Roll": "College"}[column]
     lines = "".join(f"7,7,{name},{n}\n" for n, name in enumerate(names))
     found = read(tmp_path / "table.csv", f"1st,2nd,{column},{other}\n{lines}", id=["Roll"])
-    shown = found["student"].str.split("/", n=1).str[["College", "Roll"].index(column)]
-    assert shown.tolist() == names
+    assert found["student" if column == "Roll" else column].tolist() == names
 
 
 def test_spellings_that_mean_the_same_are_one(tmp_path: Path) -> None:
@@ -230,7 +229,7 @@ def test_rows_at_the_end_that_are_no_students(tmp_path: Path, ending: str) -> No
         path.write_text("\n".join([",".join(header), *lines]))
     data = DATA.model_copy(update={"id": ["Roll"]})
     with pytest.raises(
-        InputError, match="row 5 and below looks like a total .* data.footer_rows to 2"
+        InputError, match=r"row 5 and below looks like a total .* data.footer_rows to 2"
     ):
         read_wide(path, data)
     found = read_wide(path, data.model_copy(update={"footer_rows": 2}))

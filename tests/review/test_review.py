@@ -78,6 +78,18 @@ def test_with_other_numbers_of_repeats_the_folds_in_common_decide(results: Resul
     assert "On the 2 x 5 folds that both have" in markdown(found)
 
 
+def test_errors_of_points_in_time_are_none_of_the_folds(results: Results) -> None:
+    results.write(noise=1, better=0.1)
+    path = Path("metrics/plots/fold_errors.csv")
+    before = change()
+    assert "| mean squared error, forward in time" not in markdown(before)
+    path.write_text(path.read_text() + "0,0,,40,900,900,900\n")
+    metrics = Path("metrics/crossvalidation.json")
+    metrics.write_text(metrics.read_text().replace("{", '{"forward": {"network": 0.5}, ', 1))
+    assert change().on_folds.difference == before.on_folds.difference
+    assert "| mean squared error, forward in time | – | 0.5000 | – |" in markdown(change())
+
+
 def test_another_column_of_inputs_is_compared_on_the_same_students(results: Results) -> None:
     results.write(noise=1, better=0.1, data__static=["College Code", "Gender"])
     assert change().verdict == "better"
