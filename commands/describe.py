@@ -36,7 +36,7 @@ def main() -> None:
     values, why = proposed(found)
     text = params.with_values(params.FILE.read_text("utf-8"), values, why, str(params.FILE))
     print(f"# Proposed for {path}, a guess.")
-    for title, remarks in (("To mend first, in the table", found.mend), ("Check", found.check)):
+    for title, remarks in (("To correct in the table first", found.mend), ("Check", found.check)):
         print(
             "".join(f"# {title}:\n" * bool(remarks)) + "".join(f"# - {each}\n" for each in remarks),
             end="",
@@ -46,7 +46,7 @@ def main() -> None:
             place(params.FILE).write_text(text, encoding="utf-8")
         print(f"# Written to {params.FILE}; `git diff {params.FILE}` shows it.")
     else:
-        print(f"# Each group is to take the place of the one of its name in {params.FILE}.")
+        print(f"# Replace the groups of the same names in {params.FILE} by these.")
         for group in dict.fromkeys(key.partition(".")[0] for key in values):
             found_group = re.search(rf"^{group}:.*\n((  .*)?\n)*", text, re.MULTILINE)
             print("\n" + (found_group[0] if found_group else "").rstrip())

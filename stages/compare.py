@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from nextsem.comparison import pictures, summaries
@@ -98,12 +99,19 @@ def tell(metrics: dict[str, Any], risk_of: str) -> None:
     for name, own in metrics["against"].items():
         print(
             f"  {name:14} {errors[name]['mse']:.4f}  {own['difference']:+.4f} "
-            f"({own['low']:+.4f} to {own['high']:+.4f}), p {own['p']:.3f}"
+            f"({own['low']:+.4f} to {own['high']:+.4f}), {p_value(own['p'])}"
         )
-    print(f"ranges: coverage {held['coverage']:.1%}, mean width {held['width']:.2f}")
-    print(f"risk of {risk_of}: Brier score {risk['brier']:.4f}, base rate {risk['brier_base']:.4f}")
+    if np.isfinite(held["coverage"]):
+        print(f"ranges: coverage {held['coverage']:.1%}, mean width {held['width']:.2f}")
+    if np.isfinite(risk["brier"]):
+        score, base = risk["brier"], risk["brier_base"]
+        print(f"risk of {risk_of}: Brier score {score:.4f}, base rate {base:.4f}")
     if metrics["forward"]:
         print(in_words(metrics["forward"]))
+
+
+def p_value(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
 def in_words(forward: dict[str, Any]) -> str:
@@ -112,7 +120,7 @@ def in_words(forward: dict[str, Any]) -> str:
     against = forward["against"]["linear"]
     return (
         f"forward in time: MSE {network:.4f} over {len(forward['origins'])} points in time, "
-        f"{against['difference']:+.4f} from linear regression (p {against['p']:.3f}); "
+        f"{against['difference']:+.4f} from linear regression ({p_value(against['p'])}); "
         f"{abs(gap):.1%} {'more' if gap > 0 else 'less'} than the {forward['out_of_fold']:.4f} of "
         "the same grades in the folds, where the networks also learn from other students' later terms"
     )

@@ -63,7 +63,7 @@ def write(
             *remarks,
         ]
     if len(asked) > EXPLAINED:
-        remarks = [*remarks, f"reasons are told of the first {EXPLAINED} students only"]
+        remarks = [*remarks, f"reasons are given for the first {EXPLAINED} students only"]
     table = advice(forecaster, students, pending, coverage, line)
     with whole_files() as place:
         for path in outputs:

@@ -12,10 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def defaults(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout with the defaults' cross-validation of the published table, on main.
-
-    On the branch strict, hardly any rise of the error is tolerated.
-    """
+    """A checkout with the defaults' results on main, and on strict, which tolerates hardly a rise."""
     checkout = Checkout(tmp_path_factory.mktemp("verdicts") / "checkout")
     changed(checkout, {"data.table": str(published), "crossvalidate.by": None})
     checkout.commit("defaults")
@@ -53,9 +50,7 @@ def test_more_patience_is_no_worse(defaults: Checkout) -> None:
     assert "**No worse than tolerated.**" in review(defaults, "main")
 
 
-def test_another_seed_is_not_worse_and_these_data_cannot_tell_by_how_little(
-    defaults: Checkout,
-) -> None:
+def test_another_seed_is_not_worse_by_what_these_data_can_tell(defaults: Checkout) -> None:
     changed(defaults, {"train.seed": 1})
     assert "**Worse.**" not in review(defaults, "main")
     assert "**These data can't tell.**" in review(defaults, "strict")

@@ -1,4 +1,4 @@
-"""What an adviser reads of each student: the forecast, its range, the risk, and the reasons."""
+"""What an adviser is told about each student: the forecast, its range, the risk, and the reasons."""
 
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ def advice(
     coverage : of the prediction intervals
     line : the risk is that of falling below it (rising above it, where lower is better), grade
         points
-    explained : of how many students the reasons are told, from the first row on
+    explained : for how many students reasons are given, from the first row on
 
     Returns
     -------

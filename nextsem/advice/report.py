@@ -64,7 +64,7 @@ def _meaning(column: str, schema: Schema, coverage: float, line: float) -> str:
         FORECAST: "The grade to be expected in that semester",
         advice.LOW: f"About {100 * coverage:g}% of such students get a grade from here ...",
         advice.HIGH: "... up to here",
-        risk_column(schema, line): "How likely the grade is to be beyond that line",
+        risk_column(schema, line): "How likely the grade is to fall beyond that line",
         advice.KNOWN: "How many grades are known. The fewer, the less sure is the forecast",
         advice.REASONS: "What moves the forecast most away from that of the average student, in "
         'grade points. The columns that start with "by" tell all of it',
@@ -121,7 +121,10 @@ def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
             "Lookups",
             'Ids are text, as they came. From a sheet where they are numbers, look up TEXT(A2,"0")',
         ),
-        ("Summary", "Students expected beyond the line: the sum of their risks"),
+        (
+            "Summary",
+            "Expected number of students beyond the line of the risk: the sum of their risks",
+        ),
         (
             "Model",
             f"nextsem: the mean of {forecaster.members} recurrent networks, "
@@ -134,7 +137,7 @@ def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
         ("Ranges", ranges),
         (
             "Not for",
-            "Decisions about a person without a person: admission, exclusion, grading, funding. A "
+            "Automated decisions about people: admission, exclusion, grading, funding. A "
             "forecast says who may need a conversation, and nothing of what anyone can achieve",
         ),
     ]

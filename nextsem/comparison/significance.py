@@ -1,8 +1,8 @@
-"""Whether one forecaster is better than another: tests, intervals and verdicts."""
+"""Whether one forecaster is better than another: tests and intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,6 @@ from nextsem.students.students import Integers, Numbers
 
 LEVEL = 0.95  # of every interval here
 POWER = 0.8
-
-Verdict = Literal["better", "worse", "cannot be told apart"]
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,6 @@ def _tested(mean: float, error: float, freedom: int) -> Difference:
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     ratio = abs(mean) / error if error > 0 else float("inf") if mean else 0.0
     return Difference(mean, mean - reach, mean + reach, float(2 * stdtr(freedom, -ratio)))
-
-
-def verdict(difference: Difference, p: float | None = None) -> Verdict:
-    """What a difference of errors says of the first one, by its p-value or a corrected one."""
-    if (difference.p if p is None else p) < 1 - LEVEL:
-        return "better" if difference.difference < 0 else "worse"
-    return "cannot be told apart"
 
 
 def detectable(difference: Difference, count: int) -> float:

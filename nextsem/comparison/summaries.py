@@ -2,7 +2,7 @@
 
 The forecasts are a table as the stage `crossvalidate` writes it, one row for each: where it is from
 (kind, label, part, repeat, fold), of which student and term, how many grades were known, whether it
-belongs to the headline, the actual grade, and what each forecaster said, the network first.
+belongs to the headline, the actual grade, and the forecast of each forecaster, the network first.
 """
 
 from collections.abc import Callable, Sequence

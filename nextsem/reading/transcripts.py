@@ -39,7 +39,9 @@ def read_long(path: Path, data: Data, to_come: bool = False) -> Read:
     """
     others = [*data.static, *data.numeric]
     for column in {STUDENT, TERM, GRADE}.intersection([*others, *data.groups]):
-        raise InputError(f"{path}: column {column!r} is made by us; rename it in the table")
+        raise InputError(
+            f"{path}: column {column!r} has a name that our own files use; rename it in the table"
+        )
     columns = [data.student, data.term, data.grade, *others, *data.groups]
     ids = [column for column in data.id if column not in columns]
     optional = [*ids, *(data.groups if to_come else [])]

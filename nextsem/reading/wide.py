@@ -26,7 +26,9 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
     """
     shown = [*data.static, *data.numeric, *data.semesters]
     if STUDENT in [*shown, *data.groups]:
-        raise InputError(f"{path}: column '{STUDENT}' is made by us; rename it in the table")
+        raise InputError(
+            f"{path}: column '{STUDENT}' has a name that our own files use; rename it in the table"
+        )
     others = [*data.groups, *(column for column in data.id if column not in data.static)]
     columns = list(dict.fromkeys([*data.id, *data.groups, *shown]))
     every, marks = read_marked(

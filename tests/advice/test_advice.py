@@ -241,7 +241,7 @@ def test_every_column_is_explained_and_the_limits_are_said(tmp_path: Path) -> No
     assert told["Trained on"] == "200 students"
     assert "with 1, " in told["How good"]
     assert "not guaranteed for other years" in told["Ranges"]
-    assert told["Not for"].startswith("Decisions about a person without a person")
+    assert told["Not for"].startswith("Automated decisions about people")
     assert "Simulated" not in told
     simulated = Mean()
     simulated.schema = replace(simulated.schema, simulated=True)

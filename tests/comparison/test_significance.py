@@ -1,4 +1,4 @@
-"""Tests and verdicts against scipy and by hand."""
+"""Tests and intervals against scipy and by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from scipy import stats
 
 from nextsem.comparison.metrics import by_group
 from nextsem.comparison.significance import (
-    Difference,
     Estimate,
     change,
     clustered_difference,
@@ -14,7 +13,6 @@ from nextsem.comparison.significance import (
     got_worse,
     holm,
     paired_difference,
-    verdict,
 )
 
 
@@ -50,14 +48,6 @@ def test_the_same_forecasts_of_a_student_again_are_no_more_evidence() -> None:
     once = clustered_difference(first, second, np.arange(30))
     thrice = clustered_difference(*(np.repeat(each, 3) for each in (first, second, np.arange(30))))
     assert np.allclose(*([each.difference, each.low, each.high, each.p] for each in (once, thrice)))
-
-
-def test_verdicts() -> None:
-    assert verdict(Difference(-0.1, -0.2, -0.01, 0.01)) == "better"
-    assert verdict(Difference(0.1, 0.01, 0.2, 0.01)) == "worse"
-    assert verdict(Difference(-0.1, -0.3, 0.1, 0.2)) == "cannot be told apart"
-    assert verdict(Difference(-0.1, -0.2, -0.01, 0.01), p=0.2) == "cannot be told apart"
-    assert verdict(Difference(float("nan"), 0, 0, float("nan"))) == "cannot be told apart"
 
 
 def test_what_is_detectable_is_found_four_times_in_five() -> None:
