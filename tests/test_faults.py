@@ -192,8 +192,10 @@ def test_a_queue_on_two_workers_gives_what_single_runs_give(tmp_path: Path) -> N
         assert "Failed" not in status, status
         assert time.monotonic() < deadline, status
         time.sleep(2)
+    refs = queued.run("git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    of_name = {ref.rpartition("/")[2]: ref for ref in refs}
     for number in (0, 3, 7):
         single.change(settings[number])
         single.run("dvc", "repro")
-        found = queued.run("git", "show", f"exp-{number}:dvc.lock")
+        found = queued.run("git", "show", f"{of_name[f'exp-{number}']}:dvc.lock")
         assert yaml.safe_load(found) == yaml.safe_load(single.read("dvc.lock"))

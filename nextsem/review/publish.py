@@ -11,8 +11,8 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.files import whole_files, write_metrics
 
 FOLDER, PAGE = Path("docs/published"), Path("docs/results.md")
-# All that an experiment may change besides the parameters: what the pipeline makes.
-MADE = ("params.yaml", "dvc.lock", "data/raw/dvc.lock", "metrics/")
+# All that an experiment may change besides the parameters: what the pipeline makes, and tests.
+MADE = ("params.yaml", "dvc.lock", "data/raw/dvc.lock", "metrics/", "tests/")
 METRICS = ("crossvalidation", "data", "test")
 
 
