@@ -58,11 +58,13 @@ def test_a_second_run_does_nothing(done: Checkout) -> None:
 
 def test_a_failed_run_comes_back_after_the_mend(repeatable: Checkout, restored: None) -> None:
     lock = repeatable.read("dvc.lock")
-    repeatable.replace("params.yaml", "  hidden: 64", "  hidden: none")
+    before = repeatable.read("params.yaml")
+    wrong = re.sub(r"(?m)^  hidden: .*$", "  hidden: none", before)
+    (repeatable.path / "params.yaml").write_text(wrong)
     failed = repeatable.run("dvc", "repro", check=False)
     assert "params.yaml: model.hidden is 'none'" in failed
     assert "Traceback" not in failed
-    repeatable.replace("params.yaml", "  hidden: none", "  hidden: 64")
+    (repeatable.path / "params.yaml").write_text(before)
     repeatable.run("dvc", "repro")
     assert repeatable.read("dvc.lock") == lock
     assert repeatable.run("git", "status", "--short") == ""

@@ -64,7 +64,7 @@ def advice(
         **{name: values[rows] for name, values in identity.items()},
         SEMESTER: pending[TERM].to_numpy()[rows],
         **{name: values[order] for name, values in numbers.items()},
-        KNOWN: asked.known.sum(axis=1).astype(float),
+        KNOWN: asked.known.sum(axis=1),
         LAST: asked.grades[np.arange(len(asked)), last],
         REASONS: told.pop(REASONS),
         REMARK: _remarks(asked, categories[rows], unknown, absent(pending)[rows]),
@@ -77,7 +77,7 @@ def advice(
     }
     table = pd.concat([pd.DataFrame(columns), pd.DataFrame(rest)], ignore_index=True)
     texts = [name for name, values in columns.items() if np.asarray(values).dtype.kind in "UO"]
-    return table.fillna(dict.fromkeys(texts, ""))
+    return table.fillna(dict.fromkeys(texts, "")).astype({KNOWN: "Int64"})
 
 
 def risk_column(schema: Schema, line: float) -> str:

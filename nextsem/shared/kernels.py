@@ -6,9 +6,16 @@ every processor with AVX2. Set after a numeric library is loaded, some of them d
 
 import os
 import sys
+from importlib.util import find_spec
 
 if sys.version_info < (3, 11):  # noqa: UP036 (an older Python is told so, not left to fail later)
     sys.exit(f"nextsem needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+
+if find_spec("numpy") is None:
+    sys.exit(
+        f"package numpy is missing in {sys.executable}; activate the environment that `make` sets up: "
+        ". .venv/bin/activate"
+    )
 
 os.environ.update(
     ATEN_CPU_CAPABILITY="avx2",
