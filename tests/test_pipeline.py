@@ -101,6 +101,7 @@ ALSO: dict[str, list[Callable[[Checkout], None]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_reads_just_what_it_declares(stage: str, quick: Checkout, tmp_path: Path) -> None:
     """It runs where there is nothing else, and uses all of that."""
@@ -193,6 +194,7 @@ def test_a_changed_grade_reruns_all_but_the_simulation(quick: Checkout, tmp_path
     assert ran(checkout.run("dvc", "repro")) == ALL - {"simulate"}
 
 
+@pytest.mark.slow
 def test_what_an_editor_leaves_reruns_nothing(quick: Checkout, tmp_path: Path) -> None:
     checkout = quick.copy(tmp_path / "checkout")
     room = checkout.path / "nextsem/shared"

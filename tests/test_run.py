@@ -56,6 +56,7 @@ def test_a_second_run_does_nothing(done: Checkout) -> None:
     assert done.run("git", "status", "--short") == ""
 
 
+@pytest.mark.slow
 def test_a_failed_run_comes_back_after_the_mend(repeatable: Checkout, restored: None) -> None:
     lock = repeatable.read("dvc.lock")
     before = repeatable.read("params.yaml")
