@@ -35,7 +35,7 @@ def converted(path: Path, kind: str) -> None:
 def test_it_prints_and_can_be_looked_up_by_the_student(tmp_path: Path) -> None:
     students, forecaster, path = underway(40), Mean().calibrated(), tmp_path / "forecast.xlsx"
     terms, reasons = to_forecast(students, None)
-    pending = pd.DataFrame({"term": terms, "reason": reasons})
+    pending = pd.DataFrame({"term": terms, "reason": reasons, "mark": ""})
     table = advice(forecaster, students, pending, 0.9, 6.0)
     write_excel(sheets(table, forecaster, 0.9, 6.0, []), path)
     converted(path, "pdf")
