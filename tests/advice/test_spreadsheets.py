@@ -48,9 +48,10 @@ def test_it_prints_and_can_be_looked_up_by_the_student(tmp_path: Path) -> None:
 
     flat = tmp_path / "lookup.fods"
     converted(path, "fods")
+    column = list(table).index("Forecast") + 1
     lookup = (
         '<table:table table:name="Lookup"><table:table-row><table:table-cell '
-        'table:formula="of:=VLOOKUP(&quot;S0007&quot;;[$Forecast.$A$1:.$E$99];3;0)"/>'
+        f'table:formula="of:=VLOOKUP(&quot;S0007&quot;;[$Forecast.$A$1:.$J$99];{column};0)"/>'
         "</table:table-row></table:table></office:spreadsheet>"
     )
     written = path.with_suffix(".fods").read_text(encoding="utf-8")
