@@ -36,7 +36,10 @@ def main() -> None:
     values, why = proposed(found)
     text = params.with_values(params.FILE.read_text("utf-8"), values, why, str(params.FILE))
     print(f"# Proposed for {path}, a guess.")
-    for title, remarks in (("To correct in the table first", found.mend), ("Check", found.check)):
+    for title, remarks in (
+        ("To correct in the table first", found.remarks.mend),
+        ("Check", found.remarks.check),
+    ):
         print(
             "".join(f"# {title}:\n" * bool(remarks)) + "".join(f"# - {each}\n" for each in remarks),
             end="",
@@ -58,7 +61,7 @@ def proposed(found: Description) -> tuple[dict[str, object], dict[str, str]]:
     values["data.grade_range"] = [
         int(end) if end == int(end) else end for end in found.data.grade_range
     ]
-    why = {f"data.{key}": reason for key, reason in found.why.items()}
+    why = {f"data.{key}": reason for key, reason in found.remarks.why.items()}
     enough = "No static column has" if found.by is None else "A static column with"
     for key in ("crossvalidate.by", "intervals.by"):
         values[key], why[key] = found.by, f"{enough} enough students in each category."

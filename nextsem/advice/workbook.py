@@ -119,11 +119,15 @@ def _drawn(book: xlsxwriter.Workbook, sheet: Sheet, names: list[str]) -> xlsxwri
     drawing = book.add_chart({"type": "column", "subtype": "stacked"})
     for name, rows in sheet.table.groupby(sheet.table[names[0]], sort=False).indices.items():
         low, high = int(rows[0]) + 1, int(rows[-1]) + 1
+        shown = sheet.table.iloc[rows]
         drawing.add_series(
             {
                 "name": str(name),
                 "categories": [sheet.name, low, 1, high, 1],
                 "values": [sheet.name, low, value, high, value],
+                # What the cells hold stands in the chart, too, for programs that only show it.
+                "categories_data": shown.iloc[:, 1].tolist(),
+                "values_data": shown.iloc[:, value].tolist(),
                 "gap": 60,
             }
         )

@@ -54,16 +54,8 @@ def numbers(
 ) -> pd.Series:
     """A column as numbers, NaN where it says that there is none.
 
-    Parameters
-    ----------
-    missing : marks that stand for no number, besides an empty cell
-    decimal : the decimal sign, or `auto` to find it out
-    letters : texts that stand for a number
-
-    Raises
-    ------
-    InputError
-        A cell is no number.
+    Marks of `missing` stand for no number, as an empty cell does, and `letters` for one. The sign
+    `decimal` is found out if it is `auto`.
     """
     if letters:
         column = column.map(lambda cell: letters.get(cell_text(cell), cell), na_action="ignore")
@@ -111,12 +103,12 @@ def as_numbers(marks: Sequence[str]) -> pd.Series:
 def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
     """Texts as numbers, NaN where one is none.
 
-    Parameters
-    ----------
-    decimal : the decimal sign, or `auto` to find it out
-    alone : whether there are no other numbers in the column. Then all may have the same sign behind
-        them, % or the highest grade, as in 7.5/10; it is left out
+    If there are no other numbers in the column, they stand `alone`. Then all may have the same sign
+    behind them, % or the highest grade, as in 7.5/10; it is left out.
     """
+    plain = pd.to_numeric(texts, errors="coerce").astype(float)
+    if decimal != "," and plain.notna().equals(texts.notna()):
+        return plain
     signs = texts.str.extract(r"\d\s*(%|/\s*\d+)$", expand=False)
     if alone and signs.nunique() == 1 and parsed(texts.mask(signs.notna()), decimal).isna().all():
         texts = texts.str.replace(r"\s*(?:%|/\s*\d+)$", "", regex=True)
@@ -131,27 +123,28 @@ def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
 
 
 def names(path: Path, column: pd.Series, spellings: dict[str, str]) -> pd.Series:
-    """A column as names, "" where empty.
-
-    Parameters
-    ----------
-    spellings : other ways to write a name, and the name that is meant
-
-    Raises
-    ------
-    InputError
-        A cell holds an error of Excel.
-    """
+    """A column as names, "" where empty, as categories; `spellings` are other ways to write one."""
     places, found = pd.factorize(column)
-    texts = [*map(name, np.asarray(found, dtype=object)), ""]  # an empty cell's place is -1
-    if not _ERRORS.isdisjoint(texts):
-        row = column.index[np.isin(texts, [*_ERRORS])[places]][0]
+    texts = _names(pd.Series(found))
+    texts.loc[-1] = ""  # an empty cell's place
+    if (errors := texts.isin(_ERRORS)).any():
+        row = column.index[errors.to_numpy()[places]][0]
         raise InputError(
             f"{path}: row {row}, column {column.name!r}: {shown(column[row])} is not a name; "
             "allowed: text, or an empty cell"
         )
-    spelt = pd.Series([spellings.get(text, text) for text in texts], dtype=str)
-    return spelt.iloc[places].set_axis(column.index)
+    spelt, different = pd.factorize(texts.replace(spellings))
+    return pd.Series(pd.Categorical.from_codes(spelt[places], different), column.index)
+
+
+def _names(cells: pd.Series) -> pd.Series:
+    """Different cells as names, as `name` makes them."""
+    if cells.dtype == object:  # of a workbook
+        return cells.map(name).astype(str)
+    texts = cells.astype(str).str.strip()
+    special = texts.str.contains("\r", regex=False) | texts.str.endswith(".0")
+    texts[special] = texts[special].map(name)
+    return texts
 
 
 def name(cell: Any) -> str:

@@ -2,10 +2,9 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,106 +28,77 @@ _NUMBERS = {
     for kind in ("ordinals", "ordinals_written")
     for number, word in enumerate(WORDS[kind], 1)
 }
-_IDS = ("roll", "name", "serial", "other_id")
 
 
-@dataclass(frozen=True, eq=False)
 class Column:
-    """A column of cells.
+    """A column of cells: what stands in it, and what its name says.
 
     Attributes
     ----------
-    rows : [rows], as a spreadsheet counts them
-    texts : [rows], "" where empty
-    numbers : [rows], NaN where a cell is no number
+    cells : texts, "" where empty, indexed by the row as a spreadsheet counts it
+    texts : the same as an array [rows]
+    numbers : [rows], NaN where a cell is no number; for letters, their grade points
+    values : its numbers, without the gaps
+    no_number : [rows], whether there is a text that is no number
+    numeric : whether it holds numbers, and few texts besides
+    counts : whether nearly all are different whole numbers: those of students, not grades
+    counted_up : whether each number is by one more than that above it
+    codes : [rows], a number for each text
+    distinct : the different texts
     words : of its name, in lower case: numbers as "#", half-years as "~", semesters as "semester"
     order : the numbers in its name
-    in_letters : whether its numbers stand for letters
+    of_school : whether it is called 10th or 12th, and so of the years of school before
+    is_place : whether it is called such as a college, and no student's number there
+    is_person : whether it tells who somebody is, such as a gender: to compare groups
+    named_id : whether it is called such as an id or a name
     """
 
-    name: str
-    place: int
-    rows: Integers
-    texts: Texts
-    numbers: Numbers
-    words: tuple[str, ...]
-    order: tuple[int, ...]
-    in_letters: bool = False
-
-    @classmethod
-    def of(cls, cells: pd.DataFrame, place: int) -> Self:
-        """A column of a table as `tables.read_cells` gives it."""
-        name, texts = str(cells.columns[place]), cells.iloc[:, place]
-        numbers = parsed(texts.mask(texts == ""), "auto").to_numpy(dtype=float)
-        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
-        rows = texts.index.to_numpy(dtype=int)
-        return cls(name, place, rows, texts.to_numpy(dtype=str), numbers, *_read_name(name))
-
-    @cached_property
-    def filled(self) -> int:
-        return int(np.count_nonzero(self.texts != ""))
-
-    @cached_property
-    def values(self) -> Numbers:
-        """Its numbers, without the gaps."""
-        return self.numbers[np.isfinite(self.numbers)]
-
-    @cached_property
-    def no_number(self) -> Mask:
-        return np.asarray((self.texts != "") & np.isnan(self.numbers))
-
-    @cached_property
-    def numeric(self) -> bool:
-        """Whether it holds numbers, and few texts besides."""
-        count = len(self.values)
-        texts = len(np.unique(self.texts[self.no_number]))
-        return bool(count) and count >= self.filled / 2 and texts <= _MARKS
-
-    def in_points(self, letters: dict[str, float]) -> Self:
-        """The column with numbers for its letters."""
-        points = [letters.get(text, np.nan) for text in self.texts.tolist()]
-        return replace(self, numbers=np.array(points), in_letters=True)
-
-    @cached_property
-    def codes(self) -> Integers:
-        """[rows], a number for each text."""
-        return pd.factorize(self.texts)[0].astype(np.int64)
-
-    @cached_property
-    def distinct(self) -> list[str]:
-        return sorted(str(text) for text in pd.unique(self.texts) if text)
-
-    @cached_property
-    def decimals(self) -> bool:
-        return bool((self.values % 1 > 0).any())
-
-    @cached_property
-    def counts(self) -> bool:
-        """Whether all numbers are whole and nearly all are different: those of students, not grades."""
+    def __init__(
+        self, name: str, place: int, cells: pd.Series, letters: dict[str, float] | None = None
+    ) -> None:
+        self.name, self.place, self.cells, self.in_letters = name, place, cells, bool(letters)
+        numbers = cells.map(letters) if letters else parsed(cells.mask(cells == ""), "auto")
+        values = numbers.to_numpy(dtype=float)
+        self.texts: Texts = cells.to_numpy(dtype=str)
+        self.numbers: Numbers = np.where(np.isfinite(values), values, np.nan)
+        self.values: Numbers = self.numbers[np.isfinite(self.numbers)]
+        self.no_number: Mask = np.asarray((self.texts != "") & np.isnan(self.numbers))
+        self.codes: Integers = pd.factorize(self.texts)[0].astype(np.int64)
+        self.distinct = sorted(str(text) for text in pd.unique(self.texts) if text)
+        self.filled = int(np.count_nonzero(self.texts != ""))
+        count, marks = len(self.values), len(np.unique(self.texts[self.no_number]))
+        self.numeric = bool(count) and count >= self.filled / 2 and marks <= _MARKS
+        self.decimals = bool((self.values % 1 > 0).any())
         different = len(np.unique(self.values))
-        return not self.decimals and different > max(20, 0.95 * len(self.values))
+        self.counts = not self.decimals and different > max(20, 0.95 * count)
+        self.counted_up = self.numeric and bool((np.diff(self.values) == 1).all())
+        self.words, self.order = _read_name(name)
+        self.of_school = self.order in ((10,), (12,)) and self.words[0] == "#"
+        self.is_place = self.named("place") and not self.named("roll")
+        self.is_person = self.named("person", "gender")
+        self.named_id = self.named("roll", "name", "serial", "other_id") and not self.named("no_id")
+
+    def in_points(self, letters: dict[str, float]) -> "Column":
+        """The column with grade points for its letters."""
+        return Column(self.name, self.place, self.cells, letters)
 
     def named(self, *kinds: str) -> bool:
         """Whether a word of its name is of one of these kinds of `WORDS`."""
         return any(word in WORDS[kind] for kind in kinds for word in self.words)
-
-    @property
-    def named_id(self) -> bool:
-        return self.named(*_IDS)
 
     def may_be_grades(self) -> bool:
         """Whether its numbers can be those of a scale."""
         usual = float(np.median(self.values)) if self.numeric else np.inf
         return not self.counts and usual <= 1.5 * max(_HIGHEST)
 
-    @cached_property
-    def is_place(self) -> bool:
-        """Whether it is called such as a college, and no student's number there."""
-        return self.named("place") and not self.named("roll")
-
-    def follows(self, other: Self) -> bool:
+    def follows(self, other: "Column") -> bool:
         """Whether a value of the other column always goes with the same one of this column."""
         return bool((again(other, self) == again(other))[other.texts != ""].all())
+
+
+def columns(cells: pd.DataFrame) -> list[Column]:
+    """The columns of a table as `tables.read_cells` gives it."""
+    return [Column(str(name), n, cells.iloc[:, n]) for n, name in enumerate(cells)]
 
 
 def again(*together: Column) -> Mask:
@@ -141,17 +111,17 @@ def again(*together: Column) -> Mask:
 class Remarks:
     """What a person is told of a proposal for the table at `path`, without a cell of a student.
 
-    Attributes
-    ----------
-    mend : what keeps the table from being read as proposed, with its row
-    check : what to look at, a sentence each
-    why : a reason, for those keys of the group `data` that have one
+    `mend` is what keeps the table from being read as proposed, with its row; `check` is what to
+    look at, a sentence each; `why` is a reason, for those keys of the group `data` that have one.
     """
 
     path: Path
     mend: list[str] = field(default_factory=list)
     check: list[str] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, what: str) -> None:
+        self.check.append(what)
 
 
 def highest(values: Numbers) -> float:
@@ -195,6 +165,8 @@ def _read_name(name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """The words of a column's name, and the numbers in it."""
     words: list[str] = []
     order = []
+    name = re.sub(r"\b(\d{4})\s*[/–-]\s*\d\d(\d\d)?\b", r"\1", name)  # 2023/24 is one year
+    name = re.sub(r"(?i)degree[\W_]*(?=program|course)", "", name)  # else it is that of the end
     for part in re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)):
         word = part.casefold()
         if word.isdecimal() or word in _NUMBERS:

@@ -4,12 +4,15 @@ import codecs
 import csv
 import re
 import warnings
-from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 
 from nextsem.reading.cells import header_names
 from nextsem.shared.errors import InputError
@@ -19,26 +22,24 @@ SEPARATORS = (",", ";", "\t", "|")
 
 
 def read(
-    path: Path, data: Data, texts: set[str], used: Callable[[list[str]], list[int]]
+    path: Path, data: Data, texts: set[str] | None, used: Callable[[list[str]], list[int]]
 ) -> tuple[list[str], pd.DataFrame]:
     """The column names, and the cells below them as pandas finds them; the columns are numbered.
 
-    Parameters
-    ----------
-    texts : columns that hold text, whatever it looks like
-    used : gives the places of the columns that will be used, or refuses the column names
-
-    Raises
-    ------
-    InputError
-        The file cannot be read.
+    Columns of `texts`, or all if None, hold text, whatever it looks like. `used` gives the places
+    of the columns that will be used, or refuses the column names.
     """
-    utf8 = codecs.lookup(data.encoding).name == "utf-8"
-    encoding = "utf-8-sig" if utf8 else data.encoding
     try:
-        header, separator = _header(path, data, encoding, texts | {*data.grade_columns})
+        header, separator = _header(path, data, {*(texts or ()), *data.grade_columns})
         places = used(header)
-        with path.open(encoding=encoding, newline="") as file, warnings.catch_warnings():
+        as_text = [place for place in places if texts is None or header[place] in texts]
+        plain = _read_plain(path, data, len(header), separator, places, as_text)
+        if plain is not None:
+            return header, plain
+        with (
+            path.open(encoding=_encoding(data.encoding), newline="") as file,
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # Not by pandas: what it skips may be another row when lines end in another way.
             for _ in islice(csv.reader(file, delimiter=separator), data.header_row):
@@ -50,8 +51,7 @@ def read(
                 # All columns, not only the used ones: just then are too many cells refused.
                 names=list(range(len(header))),
                 index_col=False,
-                # As text. As categories, pandas would take 007 for 7.
-                dtype={place: str for place in places if header[place] in texts},
+                dtype=dict.fromkeys(as_text, str),  # as categories, 007 would be 7
                 na_values=[""],
                 keep_default_na=False,
                 skip_blank_lines=False,
@@ -71,18 +71,73 @@ def read(
         ) from None
     except (pd.errors.ParserError, csv.Error, ValueError) as error:
         raise InputError(f"{path}: {_unparsed(str(error), data.header_row)}") from None
-    frame.index = pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame))
-    return header, frame
+    return header, _numbered(frame, data)
 
 
-def _header(path: Path, data: Data, encoding: str, wanted: set[str]) -> tuple[list[str], str]:
+def _numbered(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
+    """The frame, indexed by the row as a spreadsheet counts it."""
+    return frame.set_axis(pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame)))
+
+
+def _read_plain(
+    path: Path, data: Data, width: int, separator: str, places: list[int], as_text: list[int]
+) -> pd.DataFrame | None:
+    """The cells by pyarrow, which is faster, with each different text once; None if it cannot.
+
+    What is wrong then is for pandas to say. Columns that will not be used hold text.
+    """
+    if _encoding(data.encoding) != "utf-8-sig":
+        return None
+    names = [str(place) for place in range(width)]
+    try:
+        table = pyarrow.csv.read_csv(
+            path,
+            pyarrow.csv.ReadOptions(column_names=names, skip_rows_after_names=data.header_row),
+            pyarrow.csv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, ignore_empty_lines=False
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns: dict[int, Any] = {}
+    for place, cells in enumerate(table.columns):
+        if place not in places:
+            columns[place] = pd.array(cells, dtype="str")
+            continue
+        found = cells.combine_chunks().dictionary_encode()
+        texts, codes = pd.Index(found.dictionary, dtype="str"), found.indices.fill_null(-1)
+        columns[place] = pd.Categorical.from_codes(codes.to_numpy(), texts)
+        if place not in as_text:
+            numbers = pd.to_numeric(texts.to_series(), errors="coerce").to_numpy(dtype=float)
+            if np.isfinite(numbers).all():
+                columns[place] = np.append(numbers, np.nan)[columns[place].codes]
+            else:
+                columns[place] = pd.array(cells, dtype="str")
+    return _numbered(pd.DataFrame(columns, copy=False), data)
+
+
+def first_rows(path: Path, encoding: str, separator: str, number: int) -> list[list[str]]:
+    """The cells of the first rows."""
+    with path.open(encoding=_encoding(encoding), newline="") as file:
+        return list(islice(csv.reader(file, delimiter=separator), number))
+
+
+def _encoding(name: str) -> str:
+    """UTF-8 may have a mark before it."""
+    return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
+
+
+def _header(path: Path, data: Data, wanted: set[str]) -> tuple[list[str], str]:
     """The column names, and the separator: the one that finds the columns that are looked for."""
     found: list[tuple[list[str], str]] = []
     for separator in SEPARATORS if data.separator == "auto" else (data.separator,):
-        with path.open(encoding=encoding, newline="") as file:
-            rows = enumerate(csv.reader(file, delimiter=separator), 1)
-            read = dict(deque(islice(rows, data.header_row), maxlen=2))
-        header, above = read.get(data.header_row, []), read.get(data.header_row - 1, [])
+        rows = first_rows(path, data.encoding, separator, data.header_row)
+        above, header = [[], [], *rows][-2:] if len(rows) == data.header_row else ([], [])
         found.append((header_names(header, above), separator))
     return max(found, key=lambda one: (len(wanted.intersection(one[0])), len(one[0])))
 

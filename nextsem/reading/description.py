@@ -7,6 +7,7 @@ numbers of rows and counts are told, cells of students never.
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nextsem.reading import (
-    columns,
-    ends,
-    marks,
-    placement,
-    roles,
-    series,
-    tables,
-    transcript_columns,
-)
-from nextsem.reading.columns import Column, Remarks, listed
+from nextsem.reading import ends, marks, placement, roles, series, tables, transcript_columns
+from nextsem.reading.columns import Column, Remarks, columns, listed, marks_in
 from nextsem.reading.layouts import read_students
 from nextsem.reading.marks import Grades
 from nextsem.reading.transcript_columns import Transcripts
@@ -37,40 +29,26 @@ _STUDENTS_FOR_RANGES = 15  # in the middle one of the categories, at least
 
 @dataclass(frozen=True)
 class Description:
-    """What is proposed for a table.
-
-    Attributes
-    ----------
-    data : the group `data`
-    why : a reason, for those of its keys that have one
-    by : the static column to compare categories of, or None
-    line : the grade to tell the risk of falling below for
-    worse : share of the last semester's grades (in transcripts: of all) that are worse than it
-    left_out : columns that may be made from the grade to forecast, or known no sooner
-    mend : what keeps the table from being read as proposed, with its row
-    check : what a person should look at, a sentence each
-    """
+    """What is proposed for a table, and what a person is told of it."""
 
     data: Data
-    why: dict[str, str]
-    by: str | None
-    line: float
-    worse: float
-    left_out: list[str]
-    mend: list[str]
-    check: list[str]
+    by: str | None  # the static column to compare categories of
+    line: float  # the grade to tell the risk of falling below for
+    worse: float  # share of the last semester's grades (in transcripts: of all) beyond it
+    remarks: Remarks
 
 
 @dataclass(frozen=True)
-class _Roles:
-    """What columns are for, and the rows to count categories of students in."""
+class _Layout:
+    """What is special of a layout."""
 
-    left_out: list[Column]
-    static: list[Column]
-    groups: list[Column]
-    numeric: list[Column]
-    ids: list[Column]
-    rows: Integers
+    values: dict[str, Any]  # of the group `data`
+    grades: Grades
+    others: list[Column]  # than those that `values` names
+    tells: Callable[[Column], bool]  # whether one of these tells the grade to forecast
+    students: int
+    usable: int  # students to learn from
+    rows: Integers  # to count categories of students in
 
 
 def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
@@ -91,54 +69,60 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
     place = placement.find(path, sheet, remarks)
     values: dict[str, Any] = {
         "table": path.as_posix(),
+        "encoding": place.encoding,
+        "sheet": place.sheet,
+        "header_row": place.header_row,
+        "footer_rows": 0,
         "separator": "auto",
         "decimal": "auto",
-        "footer_rows": 0,
     }
-    values |= {"encoding": place.encoding, "sheet": place.sheet, "header_row": place.header_row}
     cells = tables.read_cells(path, usual.model_copy(update=values))
-    values["footer_rows"], ids = ends.footer(cells)
-    cells = _above(cells, values["footer_rows"], ids, remarks)
-    found, letters = marks.letters([Column.of(cells, n) for n in range(cells.shape[1])])
-
+    values["footer_rows"], named = ends.footer(cells)
+    cells = _above(cells, values["footer_rows"], named, remarks)
+    found, letters = marks.letters(columns(cells))
     transcripts = transcript_columns.transcripts(found, remarks)
-    if transcripts is None:
-        semesters, to_come = series.semesters(found, remarks)
-        if not semesters:
-            raise InputError(f"{path}: {transcript_columns.why_not(found)}")
-        letters = letters if semesters[0].in_letters else {}
-        grades = marks.read(semesters, letters, place.sheet, remarks)
-        of = _wide([each for each in found if each not in to_come], semesters, grades, remarks)
-        values |= {"layout": "wide", "semesters": _names(semesters)}
+    if transcripts:
+        of = _long(cells, found, transcripts, letters, place.sheet, remarks)
     else:
-        letters = letters if transcripts.grade.in_letters else {}
-        grades = marks.read([transcripts.grade], letters, place.sheet, remarks)
-        of = _long(cells, found, transcripts, grades, remarks)
-        values |= {"layout": "long", "terms": transcripts.terms}
-        values |= {key: getattr(transcripts, key).name for key in ("student", "term", "grade")}
-    inputs = [*of.static, *of.numeric] if transcripts else []
-    values |= {
-        "id": _names(of.ids),
-        "static": _names(of.static),
-        "numeric": _names(of.numeric),
-        "ahead": _names([column for column in inputs if column.named("ahead")]),
-        "groups": _names(of.groups),
-        "spellings": roles.spellings([*of.static, *of.groups], remarks),
-        "grade_range": grades.grade_range,
-        "lower_is_better": grades.lower_is_better,
-        "letters": letters,
-        "missing": list(dict.fromkeys([*grades.missing, *columns.marks_in(of.numeric)])),
+        of = _wide(found, letters, place.sheet, remarks)
+
+    left_out = [column for column in of.others if of.tells(column)]
+    left = [column for column in of.others if column not in left_out]
+    ahead = [each for each in left if transcripts and each.named("ahead")]
+    ahead = [each for each in ahead if 1 < len(each.distinct) <= 10]
+    left = [column for column in left if column not in ahead]
+    static, groups = roles.categories(left, of.students, of.usable, remarks)
+    left = [column for column in left if column not in [*static, *groups]]
+    numeric = roles.numeric(left, of.usable, remarks)
+    if transcripts:
+        ids = [each for each in roles.names(of.others) if each.follows(transcripts.student)][:2]
+    else:
+        filled = np.any([column.texts != "" for column in found], axis=0)
+        left = [column for column in left if column not in numeric]
+        ids = roles.ids(left, static, filled, remarks)
+    values |= of.values | {
+        "id": _names(ids),
+        "static": _names([*static, *ahead]),
+        "numeric": _names(numeric),
+        "ahead": _names(
+            [*ahead, *(each for each in numeric if transcripts and each.named("ahead"))]
+        ),
+        "groups": _names(groups),
+        "spellings": roles.spellings([*static, *ahead, *groups], remarks),
+        "grade_range": of.grades.grade_range,
+        "lower_is_better": of.grades.lower_is_better,
+        "letters": of.grades.letters,
+        "missing": list(dict.fromkeys([*of.grades.missing, *marks_in(numeric)])),
     }
-    if of.left_out:
-        remarks.check.append(
-            f"left out: {listed(of.left_out)} may be made from the grade to forecast, or be known no "
+    if left_out:
+        remarks.ask(
+            f"left out: {listed(left_out)} may be made from the grade to forecast, or be known no "
             "sooner. Add what is known before it to static or numeric"
         )
     data = usual.model_copy(update=values)
     _try(path, data, remarks)
-    line, worse = marks.line(grades.values[:, -1], grades, line)
-    by, left_out = _by(of, data.spellings), _names(of.left_out)
-    return Description(data, remarks.why, by, line, worse, left_out, remarks.mend, remarks.check)
+    by = _by([*static, *ahead], of.rows, data.spellings)
+    return Description(data, by, *marks.line(of.grades, line), remarks)
 
 
 def _above(cells: pd.DataFrame, footer: int, ids: list[str], remarks: Remarks) -> pd.DataFrame:
@@ -147,11 +131,11 @@ def _above(cells: pd.DataFrame, footer: int, ids: list[str], remarks: Remarks) -
     if footer:
         rows = f"rows {cells.index[-footer]} to {cells.index[-1]}" if footer > 1 else "the last row"
         remarks.why["footer_rows"] = f"Totals, statistics or notes: {rows}."
-        remarks.check.append(f"footer_rows: {rows}: are these no students?")
+        remarks.ask(f"footer_rows: is it right that these are no students: {rows}?")
     empty = students == ""
     lacking = students.index[empty[ids].all(axis=1) & ~empty.all(axis=1) & bool(ids)]
     if 0 < len(lacking) < len(students) / 10:
-        remarks.check.append(
+        remarks.ask(
             f"nothing in {listed(ids)} in row {listed(lacking)}: if that is no student, take the row "
             "out of the table"
         )
@@ -162,8 +146,12 @@ def _names(found: list[Column]) -> list[str]:
     return [column.name for column in found]
 
 
-def _wide(found: list[Column], semesters: list[Column], grades: Grades, remarks: Remarks) -> _Roles:
-    """What the columns of a table are for that has a row for each student."""
+def _wide(found: list[Column], letters: dict[str, float], sheet: str, remarks: Remarks) -> _Layout:
+    """A table that has a row for each student."""
+    semesters, to_come = series.semesters(found, remarks)
+    if not semesters:
+        raise InputError(f"{remarks.path}: {transcript_columns.why_not(found)}")
+    grades = marks.read(semesters, letters, sheet, remarks)
     known = np.isfinite(grades.values)
     complete = np.flatnonzero(known.all(axis=1))
     remarks.why["semesters"] += (
@@ -171,30 +159,33 @@ def _wide(found: list[Column], semesters: list[Column], grades: Grades, remarks:
         f"{int(known.any(axis=1).sum())} any."
     )
     if len(complete) < 50:
-        remarks.check.append(f"{len(complete)} rows have every semester: so few tell little")
-    left = [column for column in found if column not in semesters]
-    alike = Counter(column.words for column in left)
-    # An attendance 5 comes with semester 5; a question 5 of a hundred does not.
-    last = {words: semesters[-1] for words in alike if alike[words] <= len(semesters) + 2}
-    left_out = [each for each in left if roles.tells(each, grades.values, last.get(each.words))]
-    left = [column for column in left if column not in left_out]
+        remarks.ask(f"only {len(complete)} rows have every semester: little to learn from")
+    others = [column for column in found if column not in [*semesters, *to_come]]
+    times = Counter(column.words for column in others)
+
+    def tells(column: Column) -> bool:
+        # An attendance 5 comes with semester 5; a question 5 of a hundred does not.
+        alike = times[column.words] <= len(semesters) + 2
+        return roles.tells(column, grades.values, semesters[-1], alike)
+
+    values = {"layout": "wide", "semesters": _names(semesters)}
     filled = np.any([column.texts != "" for column in found], axis=0)
-    static, groups = roles.categories(left, int(filled.sum()), len(complete), remarks)
-    left = [column for column in left if column not in [*static, *groups]]
-    numeric = roles.numeric(left, len(complete), remarks)
-    left = [column for column in left if column not in numeric]
-    ids = roles.ids(left, static, filled, remarks)
-    return _Roles(left_out, static, groups, numeric, ids, complete)
+    return _Layout(values, grades, others, tells, int(filled.sum()), len(complete), complete)
 
 
 def _long(
-    cells: pd.DataFrame, found: list[Column], of: Transcripts, grades: Grades, remarks: Remarks
-) -> _Roles:
-    """What the columns of transcripts are for.
+    cells: pd.DataFrame,
+    found: list[Column],
+    of: Transcripts,
+    letters: dict[str, float],
+    sheet: str,
+    remarks: Remarks,
+) -> _Layout:
+    """Transcripts: what a row tells is known before the next term.
 
-    What a row tells is known before the next term. If it is the same in all rows of a student, it
-    may be of them all.
+    If it is the same in all rows of a student, it may be of them all.
     """
+    grades = marks.read([of.grade], letters, sheet, remarks)
     frame = pd.DataFrame({"student": of.student.codes, "grade": grades.values[:, 0]})
     each = frame.groupby("student")["grade"]
     several = int((each.count() > 1).sum())
@@ -205,22 +196,13 @@ def _long(
     def tells(column: Column) -> bool:
         if not column.follows(of.student):
             return column.named("of_all")
-        return roles.tells(Column.of(of_students, column.place), means, None)
+        own = Column(column.name, column.place, of_students.iloc[:, column.place])
+        return roles.tells(own, means, of.grade, False)
 
-    left = [column for column in found if column not in (of.student, of.term, of.grade)]
-    left_out = [column for column in left if tells(column)]
-    ahead = [each for each in left if each.named("ahead") and 1 < len(each.distinct) <= 10]
-    left = [column for column in left if column not in [*left_out, *ahead]]
-    static, groups = roles.categories(left, len(first), several, remarks)
-    left = [column for column in left if column not in [*static, *groups]]
-    numeric = roles.numeric(left, several, remarks)
-    names = [
-        each
-        for each in found
-        if each.named("name") and not (each.named("relative", "place") or each is of.student)
-    ]
-    names = [each for each in names if each.follows(of.student) and len(each.distinct) > 2]
-    return _Roles(left_out, [*static, *ahead], groups, numeric, names[:2], first)
+    named = {"student": of.student, "term": of.term, "grade": of.grade}
+    values = {"layout": "long", "terms": of.terms} | {key: named[key].name for key in named}
+    others = [column for column in found if column not in named.values()]
+    return _Layout(values, grades, others, tells, len(first), several, first)
 
 
 def _try(path: Path, data: Data, remarks: Remarks) -> None:
@@ -234,11 +216,11 @@ def _try(path: Path, data: Data, remarks: Remarks) -> None:
             remarks.mend.append(re.sub(r"student (?:'[^']*'|\"[^\"]*\")", "one student", text))
 
 
-def _by(of: _Roles, spellings: dict[str, dict[str, str]]) -> str | None:
+def _by(static: list[Column], rows: Integers, spellings: dict[str, dict[str, str]]) -> str | None:
     """The first column whose categories have enough students for ranges of their own."""
-    for column in of.static:
+    for column in static:
         spelt = spellings.get(column.name, {})
-        times = Counter(spelt.get(text, text) for text in column.texts[of.rows].tolist())
+        times = Counter(spelt.get(text, text) for text in column.texts[rows].tolist())
         times.pop("", None)
         if len(times) > 1 and np.median(list(times.values())) >= _STUDENTS_FOR_RANGES:
             return column.name

@@ -4,9 +4,10 @@ import re
 
 import pandas as pd
 
-from nextsem.reading.columns import WORDS, Column
+from nextsem.reading.columns import WORDS, Column, columns
 
 _FIRST, _END = 1000, 30  # rows that are looked at: the first ones, and the last ones
+_CODES = ("code", "person", "gender")  # written as numbers, too
 _ENOUGH = 5  # rows, to tell what all have
 
 
@@ -16,19 +17,14 @@ def looked_at(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def footer(cells: pd.DataFrame) -> tuple[int, list[str]]:
-    """How many rows at the end are no students, and the columns in which each student has an id.
-
-    Parameters
-    ----------
-    cells : as `tables.read_cells` gives them, all or those of `looked_at`
-    """
+    """How many rows at the end are no students, and the columns in which each student has an id."""
     body = cells[: max(len(cells) - _END, len(cells) // 2)][:_FIRST]
-    found = [Column.of(body, place) for place in range(body.shape[1])]
+    found = columns(body)
     always = [
         each
         for each in found
         if each.filled >= 0.95 * len(body)
-        and (not each.numeric or each.named_id or each.is_place or each.named("code", "person"))
+        and not (each.numeric and not (each.named_id or each.is_place or each.named(*_CODES)))
     ]
     ids = [
         each

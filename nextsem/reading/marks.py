@@ -9,41 +9,11 @@ from nextsem.reading.columns import WORDS, Column, Remarks, highest, listed, mar
 from nextsem.students.students import Numbers
 
 _SENTINELS = (99.0, 999.0, 9999.0)
-
-
+_LETTERS = 0.8  # of the texts in a column of letters that are on a scale, at least
 _SCALES = [
     dict(zip(WORDS[kind][::2], map(float, WORDS[kind][1::2]), strict=True))
     for kind in ("letters", "letters_with_o", "letters_with_s")
 ]
-_LETTERS = 0.8  # of the texts in a column of letters that are on a scale, at least
-
-
-def letters(found: list[Column]) -> tuple[list[Column], dict[str, float]]:
-    """The columns, with grade points for grades that are letters, and the points of each letter.
-
-    The scale is the usual one that has most of them.
-    """
-    graded = [
-        column
-        for column in found
-        if not (column.numeric or column.is_place or column.named("person"))
-        and ("#" in column.words or column.named("grade", "semester"))
-    ]
-    scale = max(_SCALES, key=lambda each: sum(_share(column, each) for column in graded))
-    in_letters = [
-        column
-        for column in graded
-        if _share(column, scale) >= _LETTERS and len(scale.keys() & set(column.distinct)) > 2
-    ]
-    columns = [each.in_points(scale) if each in in_letters else each for each in found]
-    return columns, scale if in_letters else {}
-
-
-def _share(column: Column, letters: dict[str, float]) -> float:
-    """The share of a column's texts that are letters of a scale, or marks for no grade."""
-    marks = [text for text in column.distinct if text.casefold() in WORDS["no_mark"]]
-    texts = column.texts[(column.texts != "") & ~np.isin(column.texts, marks)]
-    return float(np.isin(texts, list(letters)).mean()) if len(texts) else 0.0
 
 
 @dataclass(frozen=True)
@@ -54,19 +24,49 @@ class Grades:
     missing: list[str]
     grade_range: list[float]
     lower_is_better: bool
+    letters: dict[str, float]
+
+
+def letters(found: list[Column]) -> tuple[list[Column], dict[str, float]]:
+    """The columns, with grade points for grades that are letters, and the points of each letter.
+
+    The scale is the usual one that has most of them.
+    """
+    graded = [
+        column
+        for column in found
+        if not (column.numeric or column.is_place or column.is_person)
+        and ("#" in column.words or column.named("grade", "semester"))
+    ]
+    scale = max(_SCALES, key=lambda each: sum(_share(column, each) for column in graded))
+    in_letters = [
+        column
+        for column in graded
+        if _share(column, scale) >= _LETTERS and len(scale.keys() & set(column.distinct)) > 2
+    ]
+    return [each.in_points(scale) if each in in_letters else each for each in found], scale
+
+
+def _share(column: Column, letters: dict[str, float]) -> float:
+    """The share of a column's texts that are letters of a scale, or marks for no grade."""
+    marks = [text for text in column.distinct if text.casefold() in WORDS["no_mark"]]
+    texts = column.texts[(column.texts != "") & ~np.isin(column.texts, marks)]
+    return float(np.isin(texts, list(letters)).mean()) if len(texts) else 0.0
 
 
 def read(graded: list[Column], letters: dict[str, float], sheet: str, remarks: Remarks) -> Grades:
-    """Find out what the grades in some columns of a sheet mean."""
-    values, missing = _values(graded, letters, remarks)
-    if letters:
+    """Find out what the grades in some columns of a sheet mean; `letters` are those of a scale."""
+    in_letters = graded[0].in_letters
+    values, missing = _values(graded, in_letters, remarks)
+    if in_letters:
         points = ", ".join(f"{letter} {each:g}" for letter, each in letters.items())
         remarks.why["letters"] = "A usual scale of such letters."
-        remarks.check.append(
+        remarks.ask(
             f"letters: are these the grade points at your place? {points}. Else change data.letters "
             "and data.grade_range"
         )
-        return Grades(values, missing, [min(letters.values()), max(letters.values())], False)
+        ends = [min(letters.values()), max(letters.values())]
+        return Grades(values, missing, ends, False, letters)
     known = np.sort(values[np.isfinite(values)])
     high = scale(known)
     known = known[known <= high]
@@ -81,54 +81,52 @@ def read(graded: list[Column], letters: dict[str, float], sheet: str, remarks: R
     low = -highest(-known) if known[0] < 0 else low
     shown = f"he grades go from {known[0]:g} to {known[-1]:g}"
     remarks.why["grade_range"] = f"T{shown}."
-    remarks.check.append(
-        f"grade_range: t{shown}. Are {low:g} and {high:g} the lowest and highest possible?"
-    )
+    remarks.ask(f"grade_range: t{shown}. Are {low:g} and {high:g} the lowest and highest possible?")
     if hint:
         remarks.why["lower_is_better"] = f"{hint[0].upper()}{hint[1:]}."
-        remarks.check.append(f"lower_is_better: is 1 the best grade? It seems so: {hint}")
-    elif low == 1:
-        remarks.check.append("lower_is_better: is a higher grade better, and not 1 the best?")
-    return Grades(values, missing, [low, high], bool(hint))
+        remarks.ask(f"lower_is_better: is 1 the best grade? It seems so: {hint}")
+    elif high in (4, 5, 6) and known[0] >= 1:
+        remarks.ask("lower_is_better: is a higher grade better? If 1 is the best, set it to true")
+    return Grades(values, missing, [low, high], bool(hint), {})
 
 
-def _values(
-    graded: list[Column], letters: dict[str, float], remarks: Remarks
-) -> tuple[Numbers, list[str]]:
+def _values(graded: list[Column], in_letters: bool, remarks: Remarks) -> tuple[Numbers, list[str]]:
     """The grades [rows, columns], and the marks that stand for no grade."""
     grades = np.stack([column.numbers for column in graded], axis=1)
     times = marks_in(graded)
-    texts = list(times)
     wrong = [
-        f"row {column.rows[row]}, column {column.name}: is no number; if it means that there is no "
+        f"row {column.cells.index[int(row)]}, column {column.name}: is no number; if it means that there is no "
         "grade, add it to data.missing"
         for column in graded
-        for row in np.flatnonzero(column.no_number & ~np.isin(column.texts, texts))
+        for row in np.flatnonzero(column.no_number & ~np.isin(column.texts, [*times]))
     ]
     remarks.mend += wrong[:3] + ([f"{len(wrong) - 3} more cells like these"] if wrong[3:] else [])
-    if texts:
-        counted = listed(f"{text} ({times[text]})" for text in texts)
+    if times:
+        counted = listed(f"{text} ({count})" for text, count in times.items())
         remarks.why["missing"] = f"Texts among the grades, and how many: {counted}."
-        remarks.check.append(f"missing: do all of these mean that there is no grade? {counted}")
-    none = [] if letters else _numbers_for_none(grades)
-    for value in [] if letters else sorted({*none, *({0.0} & set(grades.ravel().tolist()))}):
+        remarks.ask(f"missing: do all of these mean that there is no grade? {counted}")
+    if in_letters:
+        return grades, [*times]
+    none = _numbers_for_none(grades)
+    for value in sorted({*none, *({0.0} & set(grades.ravel().tolist()))}):
         counts = zip(graded, (grades == value).sum(axis=0), strict=True)
         where = listed(f"{column.name} ({count})" for column, count in counts if count)
-        taken = "no grade; else take it out of" if value in none else "a grade; else add it to"
-        remarks.check.append(f"missing: {value:g} in {where} is taken for {taken} data.missing")
-    return np.where(np.isin(grades, none), np.nan, grades), [
-        *texts,
-        *(f"{each:g}" for each in none),
-    ]
+        taken = (
+            "no grade; if it is one, take it out of"
+            if value in none
+            else "a grade; if it is none, add it to"
+        )
+        remarks.ask(f"missing: {value:g} in {where} is taken for {taken} data.missing")
+    missing = [*times, *(f"{each:g}" for each in none)]
+    return np.where(np.isin(grades, none), np.nan, grades), missing
 
 
 def _numbers_for_none(grades: Numbers) -> list[float]:
     """The numbers among grades that stand far from all others, such as -1, 0 or 999."""
     values = grades[np.isfinite(grades)]
     none = set(values[values < 0].tolist())
-    scores = len(none) > 2 or any(value % 1 for value in none)  # which may be below zero
-    if scores:
-        return []
+    if len(none) > 2 or any(value % 1 for value in none):
+        return []  # they are scores, which may be below zero
     usual = values[(values > 0) & (values < min(_SENTINELS))]
     none |= {value for value in _SENTINELS if value in values and value > 3 * usual.max(initial=0)}
     usual = values[(values > 0) & ~np.isin(values, list(none))]
@@ -144,7 +142,7 @@ def _lower_is_better(sheet: str, graded: list[Column], values: Numbers) -> str:
     """Why to believe that a lower grade is better; "" if nothing says so."""
     if any(column.named("best_is_one") for column in graded):
         return f"that is usual where a column is called {graded[0].name}"
-    if any(word in WORDS["best_is_one"] for word in re.findall(r"[^\W\d_]+", sheet.casefold())):
+    if not {*re.findall(r"[^\W\d_]+", sheet.casefold())}.isdisjoint(WORDS["best_is_one"]):
         return f"that is usual where a sheet is called {sheet}"
     steps = np.round(values % 1, 2)
     if np.isin(steps, [0, 0.3, 0.7]).all() and np.isin([0.3, 0.7], steps).all():
@@ -152,11 +150,12 @@ def _lower_is_better(sheet: str, graded: list[Column], values: Numbers) -> str:
     return ""
 
 
-def line(grades: Numbers, found: Grades, usual: float) -> tuple[float, float]:
-    """A round grade that about a tenth of the grades are worse than, and the share of those.
+def line(found: Grades, usual: float) -> tuple[float, float]:
+    """A round grade that about a tenth of the last grades are worse than, and the share of those.
 
     It is the `usual` one, where that is of use.
     """
+    grades = found.values[:, -1]
     grades = grades[np.isfinite(grades)]
     low, high = found.grade_range
 

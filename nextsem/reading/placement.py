@@ -2,23 +2,20 @@
 
 import csv
 import re
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 
-from nextsem.reading import tables, workbook
+from nextsem.reading import delimited, tables, workbook
 from nextsem.reading.cells import header_names
 from nextsem.reading.columns import Remarks, listed
-from nextsem.reading.delimited import SEPARATORS
 from nextsem.shared.errors import InputError
 
 _LOOKED_AT = 60  # rows, to find the column names
 _NAMES_WITHIN = 20  # rows, the first ones
+Rows = list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -37,18 +34,19 @@ def find(path: Path, sheet: str, remarks: Remarks) -> Place:
         if sheet:
             raise InputError(f"{path}: has no sheets; allowed: --sheet with an .xlsx file")
         encoding = _encoding(path, remarks)
-        found = [_names_in(rows, "", encoding) for rows in _csv_rows(path, encoding)]
+        found = [_names_in(rows, "", encoding) for rows in _of_csv(path, encoding)]
     else:
-        found = [_names_in(rows, name, "utf-8") for name, rows in _excel_rows(path, sheet)]
+        found = [_names_in(rows, name, "utf-8") for name, rows in _of_excel(path, sheet)]
     best = max(found, key=lambda each: each.score, default=Place())
     if not np.isfinite(best.score):
         raise InputError(
-            f"{path}: has no row of column names above students; allowed: one in the first "
-            f"{_NAMES_WITHIN} rows"
+            f"{path}: has no row of column names above students; allowed: one in the first {_NAMES_WITHIN} rows"
         )
     alike = {one.sheet for one in found if one.score > 0.7 * best.score} - {best.sheet}
     if alike:
-        remarks.check.append(f"sheet: {best.sheet} is proposed; {listed(sorted(alike))} look alike")
+        remarks.ask(
+            f"sheet: {best.sheet} is proposed; {listed(sorted(alike))} may hold students, too"
+        )
     first = best.sheet == found[0].sheet and not sheet
     return Place("" if first else best.sheet, best.encoding, best.header_row)
 
@@ -59,64 +57,53 @@ def _encoding(path: Path, remarks: Remarks) -> str:
     start = content[:4096]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if start.count(b"\0") > len(start) / 4:
+    if b"\0" in start:
         return "utf-16-le" if start[1::2].count(b"\0") > start[::2].count(b"\0") else "utf-16-be"
     try:
         content.decode()
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
-        remarks.check.append(
-            f"encoding: the file is not UTF-8; cp1252 is a guess. If letters in row {row} then look "
+        remarks.ask(
+            f"encoding: the file is not UTF-8; cp1252 is a guess. If letters in row {row} look "
             "wrong, save the table as 'CSV UTF-8'"
         )
         return "cp1252"
     return "utf-8"
 
 
-def _csv_rows(path: Path, encoding: str) -> Iterator[list[list[str]]]:
+def _of_csv(path: Path, encoding: str) -> list[Rows]:
     """The first rows, as each separator cuts them into cells."""
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    for separator in SEPARATORS:
-        with path.open(encoding=encoding, newline="") as file:
-            try:
-                yield list(islice(csv.reader(file, delimiter=separator), _LOOKED_AT))
-            except (csv.Error, UnicodeError):
-                yield []
+    found = []
+    for separator in delimited.SEPARATORS:
+        try:
+            found.append(delimited.first_rows(path, encoding, separator, _LOOKED_AT))
+        except (csv.Error, UnicodeError):
+            continue
+    return found
 
 
-def _excel_rows(path: Path, only: str) -> Iterator[tuple[str, list[list[str]]]]:
-    """The name and the first rows of each sheet."""
-    try:
-        workbook.look_through(path, 1)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        with closing(book):
-            if only and only not in book.sheetnames:
-                raise InputError(f"{path}: no sheet {only!r}; found: {listed(book.sheetnames)}")
-            for sheet in book.worksheets:
-                if only in ("", sheet.title):
-                    sheet.reset_dimensions()
-                    rows = sheet.iter_rows(max_row=_LOOKED_AT, values_only=True)
-                    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
-                    yield sheet.title, texts
-    except InputError:
-        raise
-    except Exception as error:  # openpyxl has no error of its own: a broken file raises anything
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path}: cannot be read as an .xlsx file: {reason}") from None
+def _of_excel(path: Path, only: str) -> list[tuple[str, Rows]]:
+    """The name and the first rows of each sheet, or of the only one that is asked for."""
+    with workbook.opened(path, 1, only) as sheets:
+        names = [only] if only else [*sheets]
+        pages = [
+            sheets[name].page.iter_rows(max_row=_LOOKED_AT, values_only=True) for name in names
+        ]
+        rows = [
+            [["" if each is None else str(each) for each in row] for row in page] for page in pages
+        ]
+        return list(zip(names, rows, strict=True))
 
 
-def _names_in(rows: list[list[str]], sheet: str, encoding: str) -> Place:
+def _names_in(rows: Rows, sheet: str, encoding: str) -> Place:
     """The row that looks most like column names: texts above numbers, or texts not seen below."""
     best = Place(sheet, encoding)
-    width = max(map(len, rows), default=0)
-    grid = [[cell.strip() for cell in row] + [""] * (width - len(row)) for row in rows]
-    filled = np.array([[bool(cell) for cell in row] for row in grid]).reshape(len(grid), width)
-    number = np.array([[_like_a_number(cell) for cell in row] for row in grid]).reshape(
-        filled.shape
-    )
+    columns = [[cell.strip() for cell in column] for column in zip_longest(*rows, fillvalue="")]
+    grid = np.array(columns, dtype=object).reshape(len(columns), len(rows)).T
+    number = np.array([_like_a_number(cell) for cell in grid.flat], dtype=bool).reshape(grid.shape)
     for row in range(min(len(grid) - 1, _NAMES_WITHIN)):
         names = header_names(grid[row], grid[row - 1] if row else [])
-        below, numbers = filled[row + 1 :].sum(axis=0), number[row + 1 :].sum(axis=0)
+        below, numbers = (grid[row + 1 :] != "").sum(axis=0), number[row + 1 :].sum(axis=0)
         if not below.any() or sum(map(bool, names)) < 2 or not all(map(_may_be_a_name, grid[row])):
             continue
         score = 0.0
@@ -128,8 +115,8 @@ def _names_in(rows: list[list[str]], sheet: str, encoding: str) -> Place:
             elif numbers[column] >= below[column] / 2:
                 score += 0.3 if number[row, column] else 2
             else:
-                score += name not in {each[column] for each in grid[row + 1 :]}
-        if filled[row].any() and score > best.score:
+                score += name not in grid[row + 1 :, column]
+        if (grid[row] != "").any() and score > best.score:
             best = Place(sheet, encoding, row + 1, score)
     return best
 

@@ -1,10 +1,12 @@
 """Which columns of a strange table are the semesters' grades, one student a row."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
 
-from nextsem.reading.columns import Column, Remarks, listed
+from nextsem.reading.columns import WORDS, Column, Remarks, listed
+from nextsem.reading.terms import ordered
 from nextsem.shared.errors import InputError
 
 _LIKELY = 2  # enough to leave less likely columns aside
@@ -16,30 +18,23 @@ def semesters(found: list[Column], remarks: Remarks) -> tuple[list[Column], list
     """The columns of the semesters' grades in order, and those that hold none or too few.
 
     Both are empty where no two columns look like grades of semesters.
-
-    Raises
-    ------
-    InputError
-        All but one of them are empty.
     """
     series = _series(found, remarks)
     if series:
-        ordered = sorted(series[0], key=lambda each: (each.order, each.place))
-        years = "~" in ordered[0].words
-        remarks.why["semesters"] = (
-            f"In the order of the {'years' if years else 'numbers'} in their names."
-        )
+        columns = _in_order(series[0])
+        what = "years" if "~" in columns[0].words else "numbers"
+        remarks.why["semesters"] = f"In the order of the {what} in their names."
         remarks.check += [
             f"semesters: {listed(other)} look like grades, too, and are not taken"
             for other in series[1:4]
         ]
     else:
-        ordered = _by_place(found)
-        if not ordered:
+        columns = _by_place(found)
+        if not columns:
             return [], []
-        remarks.why["semesters"] = "As they stand."
-        remarks.check.append(f"semesters: are {listed(ordered)} in the order of time?")
-    return _without_empty(ordered, remarks)
+        remarks.why["semesters"] = "In the order in which they stand."
+        remarks.ask(f"semesters: are {listed(columns)} in the order of time?")
+    return _without_empty(columns, remarks)
 
 
 def _series(found: list[Column], remarks: Remarks) -> list[list[Column]]:
@@ -48,11 +43,7 @@ def _series(found: list[Column], remarks: Remarks) -> list[list[Column]]:
     for column in found:
         if "#" in column.words and (column.numeric or not column.filled):
             groups.setdefault(column.words, []).append(column)
-    likely = {
-        words: _likely(each)
-        for words, each in groups.items()
-        if sum(column.numeric for column in each) > 1
-    }
+    likely = {words: _likely(each) for words, each in groups.items()}
     least = min(_LIKELY, max(likely.values(), default=0))
     series = []
     for words in sorted(likely, key=lambda words: likely[words], reverse=True):
@@ -61,7 +52,7 @@ def _series(found: list[Column], remarks: Remarks) -> list[list[Column]]:
         if likely[words] > 0 and likely[words] >= least and len(alike) > 1:
             series.append(alike)
             if others and len(series) == 1:
-                remarks.check.append(
+                remarks.ask(
                     f"semesters: {listed(others)} left out, on another scale than {listed(alike)}"
                 )
     return series
@@ -71,12 +62,13 @@ def _likely(series: list[Column]) -> float:
     """How likely columns of alike names are grades, less than 0 if not."""
     one = series[0]
     filled = [column for column in series if column.numeric]
+    if len(filled) < 2 or all(column.of_school for column in series):
+        return -1
     called = one.named("grade", "semester")
     score = 0.5 * (one.words == ("#",)) + 0.5 * any(column.decimals for column in series)
     score += 4 * one.named("grade") + 2 * one.named("semester")
-    score -= 1.5 * one.named("of_all") + 8 * one.named("no_grade")
+    score -= 1.5 * one.named("of_all") + 8 * one.named("counted", "no_grade")
     score -= 2 * (not called and not any(column.may_be_grades() for column in filled))
-    score -= 8 * ({each.order for each in series} <= {(10,), (12,)})  # of the school before
     return score + 3 * _together(filled) + 0.1 * min(len(series), 8)
 
 
@@ -88,6 +80,15 @@ def _together(series: list[Column]) -> float:
         if both.sum() > 5 and np.ptp(one.numbers[both]) and np.ptp(other.numbers[both]):
             found.append(float(np.corrcoef(one.numbers[both], other.numbers[both])[0, 1]))
     return float(np.mean(found)) if found else 0.0
+
+
+def _in_order(series: list[Column]) -> list[Column]:
+    """By season and year, if their names tell it, or else by the numbers in their names."""
+    parts = rf"(?<![^\W_])(?:{'|'.join(WORDS['half_years'])})(?![^\W\d_])|\d+"
+    seasons = {" ".join(re.findall(parts, each.name.casefold())): each for each in series}
+    told = ordered([*seasons]) if "~" in series[0].words and len(seasons) == len(series) else None
+    by_number = sorted(series, key=lambda each: (each.order, each.place))
+    return [seasons[season] for season in told] if told else by_number
 
 
 def _on_one_scale(series: list[Column]) -> list[Column]:
@@ -103,22 +104,17 @@ def _on_one_scale(series: list[Column]) -> list[Column]:
 
 def _by_place(found: list[Column]) -> list[Column]:
     """The longest run of neighbouring columns that may be grades on one scale, if any."""
-    kinds = ("no_grade", "of_all", "code", "place", "person")
+    kinds = ("counted", "no_grade", "of_all", "code", "place", "person", "gender", "before")
     best: list[Column] = []
     run: list[Column] = []
     for column in found:
-        if (
-            not column.may_be_grades()
-            or len(column.distinct) < 4
-            or (column.named(*kinds) and column.words != ("final",))
-        ):
+        other = column.named(*kinds) and column.words != ("final",)
+        if other or not column.may_be_grades() or len(column.distinct) < 4:
             run = []
-        elif (
-            run and len(_on_one_scale([run[-1], column])) > 1 and _together([run[-1], column]) > 0.1
-        ):
-            run = [*run, column]
-        else:
-            run = [column]
+            continue
+        pair = [*run[-1:], column]
+        alike = len(_on_one_scale(pair)) == 2 and _together(pair) > 0.1
+        run = [*run, column] if alike else [column]
         best = max(best, run, key=len)
     return best if len(best) > 1 else []
 

@@ -21,6 +21,7 @@ from nextsem.shared.params import Data
 from nextsem.students.students import Codes, Schema, Students, Texts, factorized
 
 STUDENT = "student"  # the column that names a student in what is written
+SIMULATED = "data/raw/simulated.csv"  # what the stage `simulate` draws
 _NUMERIC = re.compile(r"[-+\d.,%/ ]*\d[-+\d.,%/ ]*")
 
 
@@ -32,8 +33,8 @@ class Read:
     ----------
     students : in the order of the table
     groups : a row for each student; the columns of `data.groups`, "" where not known
-    ids : a row for each student; the columns of `data.id` that are not static, as text as
-        they came, "" where empty
+    ids : a row for each student; the columns of `data.id` that are not static, as text as they
+        came, "" where empty
     marks : [students], what stands in the place of the grade after the last known one, such as AB
     table : what was read, for people: a row for each student (wide), or for each student and term
         in the order of `students` (long); the first column, `student`, holds their names
@@ -62,16 +63,15 @@ def read_marked(
 
     Parameters
     ----------
-    columns : names, optional
-        Those to read. None reads every column.
-    optional : names
-        Those of `columns` that may be missing, and are left out then; all others must be there.
+    columns : names of those to read, optional; None reads every column
+    optional : those of `columns` that may be missing, and are left out then
 
     Returns
     -------
     table : indexed by the row as a spreadsheet counts it. Names, terms, static and group columns
-        are text, spelt as `data.spellings` says; grades and numeric columns are numbers; others are
-        as they were found. Empty rows at the end and columns without a name are left out.
+        are text (of transcripts as categories, which is faster), spelt as `data.spellings` says;
+        grades and numeric columns are numbers; others are as they were found. Empty rows at the end
+        and columns without a name are left out.
     marks : what stands in the columns of grades where there is no number, "" where nothing does
 
     Raises
@@ -86,9 +86,9 @@ def read_marked(
     marked: dict[str, pd.Series] = {}
     texts = _text_columns(data)
     for column in frame:
+        cells = frame[column]
         if column in data.grade_columns:
             # A 0 that is no grade may be a number elsewhere, such as of courses failed.
-            cells = frame[column]
             frame[column] = numbers(path, cells, data.missing, data.decimal, data.letters)
             marked[column] = marks(cells, frame[column])
             outside = frame[column][(frame[column] < low) | (frame[column] > high)]
@@ -98,34 +98,30 @@ def read_marked(
                     f"of range; allowed: {low:g} to {high:g} (data.grade_range)"
                 )
         elif column in data.numeric:
-            frame[column] = numbers(path, frame[column], words, data.decimal)
+            frame[column] = numbers(path, cells, words, data.decimal)
         elif column in texts:
-            frame[column] = names(path, frame[column], data.spellings.get(column, {}))
+            named = names(path, cells, data.spellings.get(column, {}))
+            frame[column] = named if data.layout == "long" else named.astype(str)
     return frame, pd.DataFrame(marked)
 
 
 def read_cells(path: Path, data: Data) -> pd.DataFrame:
     """Read every column that has a name, nothing checked: what stands in the cells, as text.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by the row as a spreadsheet counts it; "" where a cell is empty.
+    It is indexed by the row as a spreadsheet counts it; "" where a cell is empty.
 
     Raises
     ------
     InputError
         The file cannot be read.
     """
-    frame = _read_file(path, data, None, (), checked=False)
-    return _texts(frame)
+    return _texts(_read_file(path, data, None, (), checked=False))
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     """What stands in the cells, as text."""
-    return frame.apply(
-        lambda column: column.map(name, na_action="ignore").astype(object).fillna("")
-    ).astype(str)
+    texts = frame.apply(lambda column: column.map(name, na_action="ignore").astype(object))
+    return texts.fillna("").astype(str)
 
 
 def suffix(path: Path) -> str:
@@ -142,11 +138,10 @@ def suffix(path: Path) -> str:
 
 
 def without_blank(path: Path, frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows in which anything stands in one of these columns of `read`."""
-    filled = np.zeros(len(frame), dtype=bool)
-    for column in columns:
-        numeric = pd.api.types.is_numeric_dtype(frame[column])
-        filled |= (frame[column].notna() if numeric else frame[column] != "").to_numpy()
+    """The rows in which anything stands in one of these columns of `read_marked`."""
+    numeric = pd.api.types.is_numeric_dtype
+    cells = [own.notna() if numeric(own) else own != "" for _, own in frame[columns].items()]
+    filled = np.any(cells, axis=0)
     if not filled.any():
         raise InputError(f"{path}: has no row that is filled in below the column names")
     return frame[filled]
@@ -163,7 +158,11 @@ def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Codes, list[l
     return codes, vocabulary
 
 
-SIMULATED = "data/raw/simulated.csv"  # what the stage `simulate` draws
+def at_next_term(marks: Texts, students: Students) -> Texts:
+    """What stands in the term after the last known one of each student; marks [students, terms]."""
+    last = marks.shape[1] - 1
+    found = marks[np.arange(len(students)), np.minimum(students.next_term, last)]
+    return np.where(students.next_term > last, "", found)
 
 
 def schema_of(data: Data, terms: list[str], calendar: list[str]) -> Schema:
@@ -184,20 +183,21 @@ def _read_file(
     """The cells below the column names, down to the last row that is filled in."""
     used = partial(_places, path, data, columns, optional)
     if suffix(path) == ".csv":
-        header, frame = delimited.read(path, data, _text_columns(data), used)
+        texts = _text_columns(data) if checked else None
+        header, frame = delimited.read(path, data, texts, used)
         frame = frame[: _filled_rows(frame)]
     else:
         header, frame = workbook.read(path, data, used, checked)
     frame = frame[: max(0, len(frame) - data.footer_rows)]
     if checked:
         named = [place for place, column in enumerate(header) if column]
-        some = ends.looked_at(frame[: _filled_rows(frame)])[named]
+        some = ends.looked_at(frame[: _filled_rows(frame)])[named].astype(object)
         rows, _ = ends.footer(_texts(some).set_axis([header[place] for place in named], axis=1))
         if rows:
             raise InputError(
                 f"{path}: row {some.index[-rows]}{' and below' if rows > 1 else ''} looks like a total "
-                f"or a note, and not like a student; if it is none, set data.footer_rows to "
-                f"{data.footer_rows + rows}, or else fill in the student's id"
+                f"or a note. If it is no student, set data.footer_rows to {data.footer_rows + rows}; "
+                "if it is one, fill in the student's id"
             )
     places = used(header)
     frame = frame[places].set_axis([header[place] for place in places], axis=1)
@@ -209,6 +209,8 @@ def _read_file(
 
 def _filled_rows(frame: pd.DataFrame) -> int:
     """How many rows there are up to the last one that is filled in."""
+    if len(frame) and frame.iloc[-1].notna().any():
+        return len(frame)
     return int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1
 
 
@@ -229,17 +231,15 @@ def _places(
         raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
     looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
     for column in looked_for:
-        if column in header or column in optional:
-            continue
-        numbered = re.compile(re.escape(column) + r" \(\d+\)")
-        same = [place for place, each in enumerate(header) if numbered.fullmatch(each)]
-        if same:
+        numbered = re.compile(rf"{re.escape(column)} \(\d+\)")
+        same = [str(n) for n, each in enumerate(header, 1) if numbered.fullmatch(each)]
+        if same and column not in header:
             raise InputError(
-                f"{path}: column {column!r} stands {len(same)} times (columns "
-                f"{', '.join(str(place + 1) for place in same[:20])}); allowed: once, or say which: "
-                f"{header[same[0]]!r} and so on"
+                f"{path}: column {column!r} stands {len(same)} times (columns {', '.join(same[:20])}); "
+                f"allowed: once, or say which, such as '{column} (1)'"
             )
-        raise InputError(f"{path}: no column {column!r}; {_found(data, header, looked_for)}")
+        if column not in header and column not in optional:
+            raise InputError(f"{path}: no column {column!r}; {_found(data, header, looked_for)}")
     return [place for place, column in enumerate(header) if column in looked_for]
 
 

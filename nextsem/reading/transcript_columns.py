@@ -30,12 +30,13 @@ def transcripts(found: list[Column], remarks: Remarks) -> Transcripts | None:
     for student, term in _pairs(found):
         twice = again(student, term)
         graded = [each for each in found if each not in (student, term) and _likely(each) > 0]
+        graded = [each for each in graded if not each.follows(student)]
         if twice.mean() > _TWICE or not graded:
             continue
         grade = max(graded, key=_likely)
         more = [each for each in graded if each is not grade and _likely(each) > 2]
         if more:
-            remarks.check.append(f"grade: {listed(more)} look like grades, too, and are not taken")
+            remarks.ask(f"grade: {listed(more)} look like grades, too, and are not taken")
         remarks.why["student"] = f"{student.filled} rows of {len(student.distinct)} students."
         terms = ordered(term.distinct) or []
         numbers = [re.findall(r"\d+", text) for text in terms]
@@ -52,10 +53,8 @@ def why_not(found: list[Column]) -> str:
     for student, term in _pairs(found):
         for other in _terms(found):
             if other is not term and not again(student, term, other).any():
-                return (
-                    f"the term stands in two columns, {term.name} and {other.name}; allowed: one, such "
-                    "as 2019-1"
-                )
+                both = f"{term.name} and {other.name}"
+                return f"the term stands in two columns, {both}; allowed: one, such as 2019-1"
         if again(student, term).mean() > _TWICE:
             return (
                 f"has several rows with the same {student.name} and {term.name}; allowed: one for each "
@@ -69,38 +68,37 @@ def why_not(found: list[Column]) -> str:
 
 def _pairs(found: list[Column]) -> list[tuple[Column, Column]]:
     """Columns that may be student and term, the likeliest first."""
-    others = ("grade", "term", "person", "counted")
+    others = ("grade", "term", "person", "gender", "counted", "no_id")
     students = [
-        column
-        for column in found
-        if column.filled >= 0.98 * len(column.texts)
-        and 1 < len(column.distinct) <= column.filled / _ROWS
-        and (column.named_id or len(column.distinct) > 50)
-        and not (column.is_place or column.decimals or column.named(*others))
+        each
+        for each in found
+        if each.filled >= 0.98 * len(each.texts)
+        and 1 < len(each.distinct) <= each.filled / _ROWS
+        and (each.named_id or len(each.distinct) > 50)
+        and not (each.is_place or each.decimals or each.named(*others))
     ]
     students.sort(key=lambda each: (not each.named("roll"), each.named("name")))
-    return [
-        (student, term) for student in students for term in _terms(found) if term is not student
-    ]
+    return [(one, term) for one in students for term in _terms(found) if term is not one]
 
 
 def _terms(found: list[Column]) -> list[Column]:
     """Columns that may say when, those that tell most apart first."""
-    others = ("grade", "no_grade", "of_all", "ahead")
+    others = ("grade", "counted", "of_all", "ahead")
     terms = [
-        column
-        for column in found
-        if column.named("term")
-        and column.filled >= 0.98 * len(column.texts)
-        and 1 < len(column.distinct) <= _TERMS
-        and not ("#" in column.words or column.decimals or column.named(*others))
+        each
+        for each in found
+        if each.named("term")
+        and each.filled >= 0.98 * len(each.texts)
+        and 1 < len(each.distinct) <= _TERMS
+        and not ("#" in each.words or each.decimals or each.named(*others))
     ]
     return sorted(terms, key=lambda each: len(each.distinct), reverse=True)
 
 
 def _likely(column: Column) -> float:
     """How likely a column holds the grades of terms, 0 or less if not."""
-    if not column.may_be_grades() or column.named("code"):
+    graded = column.named("grade")
+    if not column.may_be_grades() or (column.named("code") and not graded):
         return 0
-    score = 4 * column.named("grade") + 2 * column.decimals - 1
-    return score - 3 * column.named("of_all") - 8 * column.named("no_grade")
+    score = 4 * graded + 2 * column.decimals - 1
+    return score - 3 * column.named("of_all") - 8 * column.named("counted", "no_grade")

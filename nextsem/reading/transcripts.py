@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nextsem.reading import tables
 from nextsem.reading.cells import shown
-from nextsem.reading.tables import STUDENT, Read, codes_of, read_marked, schema_of, without_blank
+from nextsem.reading.tables import STUDENT, Read
 from nextsem.reading.terms import form, ordered
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 from nextsem.students.students import UNKNOWN, Integers, Schema, Students, Texts, carried_forward
 
 TERM, GRADE = "term", "grade"  # columns of what is written, beside STUDENT
-LARGEST = 2**28  # values: students, times terms, times what is known of a term
 Places = tuple[Integers, Integers]
 
 
@@ -34,7 +34,7 @@ def read_long(path: Path, data: Data, to_come: bool = False) -> Read:
     Raises
     ------
     InputError
-        Besides what `tables.read` refuses: a student or a term is empty, two rows are of one
+        Besides what `read_marked` refuses: a student or a term is empty, two rows are of one
         student and term, or the terms cannot be put in order.
     """
     others = [*data.static, *data.numeric]
@@ -45,45 +45,49 @@ def read_long(path: Path, data: Data, to_come: bool = False) -> Read:
     columns = [data.student, data.term, data.grade, *others, *data.groups]
     ids = [column for column in data.id if column not in columns]
     optional = [*ids, *(data.groups if to_come else [])]
-    every, marks = read_marked(path, data, [*columns, *ids], optional)
+    every, marks = tables.read_marked(path, data, [*columns, *ids], optional)
     ids = [column for column in ids if column in every]
     every = every.assign(**{name: "" for name in data.groups if name not in every})
-    frame = without_blank(path, every, columns)
+    frame = tables.without_blank(path, every, columns)
     for column in (data.student, data.term):
         empty = frame.index[frame[column] == ""]
         if len(empty):
             raise InputError(f"{path}: row {empty[0]}, column {column!r}: is empty")
     calendar = _calendar(path, frame[data.term], data)
-    time = pd.Index(calendar).get_indexer(pd.Index(frame[data.term]))
+    time = _times(frame[data.term], calendar)
     student, names = pd.factorize(frame[data.student])
-    order = np.lexsort((time, student))
-    frame, time, student = frame.iloc[order], time[order], student[order]
-    _check_once(path, frame, student, time, data)
+    together = student * len(calendar) + time
+    if (np.diff(together) <= 0).any():
+        order = np.argsort(together, kind="stable")
+        frame, time, student = frame.iloc[order], time[order], student[order]
+        together = together[order]
+    again = np.flatnonzero(np.diff(together) == 0)
+    if len(again):
+        first, second = frame.index[again[0] : again[0] + 2]
+        raise InputError(
+            f"{path}: rows {first} and {second} have the same {data.student!r} and {data.term!r}; "
+            "allowed: one row for each student and term"
+        )
 
     if data.terms:
-        place = pd.Index(data.terms).get_indexer(pd.Index(frame[data.term]))
+        place = _times(frame[data.term], data.terms)
     else:
         place = np.arange(len(student)) - np.flatnonzero(np.diff(student, prepend=-1))[student]
-    if to_come:
-        terms = data.terms or [str(term + 1) for term in range(place.max() + 2)]
-    else:
-        last = place[frame[data.grade].notna()].max(initial=0)
-        terms = data.terms[: last + 1] or [str(term + 1) for term in range(last + 1)]
-    schema = schema_of(data, terms, calendar)
-    if len(names) * len(terms) * (2 + len(others)) > LARGEST:
-        raise InputError(
-            f"{path}: {len(names)} students and {len(terms)} terms are too many; allowed: "
-            f"{LARGEST // (2 + len(others)):,} as their product"
-        )
+    last = place.max() + 1 if to_come else place[frame[data.grade].notna()].max(initial=0)
+    terms = data.terms or [str(term + 1) for term in range(last + 1)]
+    terms = terms if to_come else terms[: last + 1]
     kept = place < len(terms)
-    at = (student[kept], place[kept])
+    at, schema = (student[kept], place[kept]), tables.schema_of(data, terms, calendar)
     students = _students(schema, names.to_numpy(dtype=str), frame[kept], data, at, time[kept])
+    awaited = place == students.next_term[student]
+    marked = np.full(len(names), "", dtype=object)
+    marked[student[awaited]] = marks[data.grade].reindex(frame.index)[awaited]
     table = frame[[data.student, data.term, data.grade, *others]].reset_index(drop=True)
     return Read(
         students,
         _last_known(frame[data.groups], student, len(names)),
         _last_known(frame[ids], student, len(names)),
-        _marks(marks[data.grade].loc[frame.index], student, place, students),
+        marked.astype(str),
         table.set_axis([STUDENT, TERM, GRADE, *others], axis=1),
         len(every) + data.footer_rows,
         {"blank": len(every) - len(frame), "footer": data.footer_rows},
@@ -114,7 +118,7 @@ def _students(
         carried = carried_forward(whole[..., None], unknown[..., None])[..., 0]
         return np.where(own, carried, missing)
 
-    found, vocabulary = codes_of(frame, schema.categories)
+    found, vocabulary = tables.codes_of(frame, schema.categories)
     codes = np.full((*shape, len(schema.categories)), UNKNOWN, np.int32)
     for number, column in enumerate(schema.categories):
         codes[..., number] = spread(found[:, number], UNKNOWN, column)
@@ -126,43 +130,33 @@ def _students(
     return Students(schema, names, grades, codes, numbers, times, vocabulary)
 
 
-def _check_once(
-    path: Path, frame: pd.DataFrame, student: Integers, time: Integers, data: Data
-) -> None:
-    """Refuse two rows of one student and term; rows are sorted by both."""
-    again = np.flatnonzero((np.diff(student) == 0) & (np.diff(time) == 0))
-    if len(again):
-        first, second = frame.index[again[0] : again[0] + 2]
-        raise InputError(
-            f"{path}: rows {first} and {second} have the same {data.student!r} and {data.term!r}; "
-            "allowed: one row for each student and term"
-        )
-
-
-def _marks(marks: pd.Series, student: Integers, place: Integers, students: Students) -> Texts:
-    """What stands in the term after the last known one of each student."""
-    found = np.full(len(students), "", dtype=object)
-    after = np.flatnonzero(place == students.next_term[student])
-    found[student[after]] = marks.to_numpy()[after]
-    return found.astype(str)
-
-
 def _last_known(groups: pd.DataFrame, student: Integers, students: int) -> pd.DataFrame:
     """The last group that is filled in of each student, "" if none; rows are in order of terms."""
-    last = groups.mask(groups == "").groupby(student).last()
-    return last.reindex(range(students)).fillna("").reset_index(drop=True)
+    last = {}
+    for column, texts in groups.items():
+        (codes, found), filled = pd.factorize(texts), (texts != "").to_numpy()
+        place = np.full(students, -1)
+        place[student[filled]] = codes[filled]
+        last[column] = np.array([*found, ""], dtype=object)[place]
+    return pd.DataFrame(last, index=range(students), dtype=str)
+
+
+def _times(column: pd.Series, calendar: list[str]) -> Integers:
+    """The place of each row's term in a calendar."""
+    codes, found = pd.factorize(column)
+    return pd.Index(calendar).get_indexer(pd.Index(found, dtype=str))[codes]
 
 
 def _calendar(path: Path, column: pd.Series, data: Data) -> list[str]:
     """The terms that there are, in order."""
     found = column.drop_duplicates()
+    unknown = found[~found.isin(data.terms or found)]
+    if len(unknown):
+        raise InputError(
+            f"{path}: row {unknown.index[0]}, column {data.term!r}: {shown(unknown.iloc[0])} is "
+            "not listed in data.terms"
+        )
     if data.terms:
-        unknown = found[~found.isin(data.terms)]
-        if len(unknown):
-            raise InputError(
-                f"{path}: row {unknown.index[0]}, column {data.term!r}: {shown(unknown.iloc[0])} is "
-                "not listed in data.terms"
-            )
         return [term for term in data.terms if term in {*found}]
     calendar = ordered(found.tolist())
     if calendar is None:

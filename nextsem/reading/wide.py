@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nextsem.reading.tables import STUDENT, Read, codes_of, read_marked, schema_of, without_blank
+from nextsem.reading import tables
+from nextsem.reading.tables import STUDENT, Read
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
-from nextsem.students.students import UNKNOWN, Students, Texts
+from nextsem.students.students import UNKNOWN, Students
 
 
 def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
@@ -22,30 +23,28 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
     Raises
     ------
     InputError
-        Besides what `tables.read` refuses: two rows of one student.
+        Besides what `read_marked` refuses: two rows of one student.
     """
     shown = [*data.static, *data.numeric, *data.semesters]
     if STUDENT in [*shown, *data.groups]:
         raise InputError(
             f"{path}: column '{STUDENT}' has a name that our own files use; rename it in the table"
         )
-    others = [*data.groups, *(column for column in data.id if column not in data.static)]
+    ids = [column for column in data.id if column not in data.static]
+    others = [*data.groups, *ids]
     columns = list(dict.fromkeys([*data.id, *data.groups, *shown]))
-    every, marks = read_marked(
-        path, data, columns, [*data.semesters[1:], *others] if to_come else []
-    )
-    if to_come:
-        _check_semesters(path, every, data)
-        empty = dict.fromkeys(others, "") | dict.fromkeys(data.semesters, np.nan)
-        every = every.assign(**{name: empty[name] for name in empty if name not in every})
-    frame = without_blank(path, every, columns)
+    optional = [*data.semesters[1:], *others] if to_come else []
+    every, marks = tables.read_marked(path, data, columns, optional)
+    _check_semesters(path, every, data)
+    empty = dict.fromkeys(others, "") | dict.fromkeys(data.semesters, np.nan)
+    every = every.assign(**{name: empty[name] for name in empty if name not in every})
+    frame = tables.without_blank(path, every, columns)
     names = _names(path, frame, data)
-    schema = schema_of(data, data.semesters, [])
     grades = frame[data.semesters].to_numpy(dtype=float)
-    static, vocabulary = codes_of(frame, data.static)
+    static, vocabulary = tables.codes_of(frame, data.static)
     numbers = frame[data.numeric].to_numpy(dtype=float)
     students = Students(
-        schema,
+        tables.schema_of(data, data.semesters, []),
         names.to_numpy(dtype=str),
         grades,
         np.repeat(static[:, None], grades.shape[1], axis=1),
@@ -55,11 +54,12 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
     )
     table = frame[shown].reset_index(drop=True)
     table.insert(0, STUDENT, names.array)
+    marks = marks.reindex(index=frame.index, columns=data.semesters, fill_value="")
     return Read(
         students,
         frame[data.groups].reset_index(drop=True),
-        frame[[each for each in data.id if each not in data.static]].reset_index(drop=True),
-        _marks(marks.reindex(index=frame.index, columns=data.semesters, fill_value=""), students),
+        frame[ids].reset_index(drop=True),
+        tables.at_next_term(marks.to_numpy(dtype=str), students),
         table,
         len(every) + data.footer_rows,
         {"blank": len(every) - len(frame), "footer": data.footer_rows},
@@ -75,14 +75,6 @@ def _check_semesters(path: Path, frame: pd.DataFrame, data: Data) -> None:
             f"{path}: no column {data.semesters[there.index(False)]!r}, though there is a "
             f"{data.semesters[last]!r} after it; allowed: none for semesters to come"
         )
-
-
-def _marks(marks: pd.DataFrame, students: Students) -> Texts:
-    """What stands in the semester after the last known one of each student."""
-    last = students.grades.shape[1] - 1
-    at_next = np.arange(len(students)), np.minimum(students.next_term, last)
-    found = marks.to_numpy(dtype=str)[at_next]
-    return np.where(students.next_term > last, "", found)
 
 
 def _names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:

@@ -44,6 +44,15 @@ def test_text_stays_text_and_what_is_not_known_is_blank(tmp_path: Path) -> None:
         assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
 
 
+def test_a_chart_holds_what_it_shows(tmp_path: Path) -> None:
+    """For a program that shows it without reading the cells."""
+    table = pd.DataFrame({"College": ["A", "A", "B"], "Term": ["1st", "2nd", "1st"], "Risk": 0.25})
+    write_excel([Sheet("Results", table, charted="Risk")], tmp_path / "table.xlsx")
+    first, second = openpyxl.load_workbook(tmp_path / "table.xlsx").active._charts[0].series
+    assert [point.v for point in first.cat.strRef.strCache.pt] == ["1st", "2nd"]
+    assert [point.v for point in second.val.numRef.numCache.pt] == [0.25]
+
+
 def test_excel_goes_on_in_another_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "SHEET_ROWS", 4)
     write_excel([Sheet("Students", WRITTEN)], tmp_path / "table.xlsx")

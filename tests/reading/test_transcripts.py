@@ -233,15 +233,3 @@ def test_rows_may_stand_in_any_order(
     shuffled = shuffled[np.argsort(shuffled.names)]
     same(students, shuffled)
     assert students.times.tolist() == shuffled.times.tolist()
-
-
-@ANY
-@given(rows=TABLES, more=STUDENT, gone=st.sets(st.sampled_from(WIDE.semesters)))
-def test_adding_a_student_changes_no_other(
-    tmp_path: Path, rows: list[dict[str, object]], more: dict[str, object], gone: set[str]
-) -> None:
-    long = transcripts([*rows, more])
-    added = long["Name"] == f"n{len(rows)}"
-    students = read(long[~added], tmp_path)
-    others = read(long[~(added & long["Term"].isin(gone))], tmp_path)
-    same(students, others[: len(students)])

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from nextsem.reading.layouts import read_students
 from nextsem.reading.wide import read_wide
 from nextsem.shared.errors import InputError
-from tests.reading.test_tables import DATA, HEADER, TEXT, excel, read
+from tests.reading.test_tables import DATA, HEADER, TEXT, read, write
 
 
 def test_students_and_what_is_known_of_them(tmp_path: Path) -> None:
@@ -60,12 +59,7 @@ def test_two_rows_of_one_student_are_refused_without_a_name(tmp_path: Path) -> N
 def test_another_table_with_semesters_to_come(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"t.{ending}"
     data = DATA.model_copy(update={"semesters": ["1st", "2nd", "3rd"], "groups": ["Gender"]})
-    frame = pd.DataFrame({"2nd": [7, 6.5], "College": [115, 241], "1st": [8.11, np.nan]})
-    if ending == "csv":
-        frame.to_csv(path, index=False)
-    else:
-        rows = frame.astype(object).where(frame.notna(), None).to_numpy().tolist()
-        excel(path, [list(frame), *rows])
+    write(path, [["2nd", "College", "1st"], [7, 115, 8.11], [6.5, 241, None]])
     found = read_students(path, data, to_come=True)
     assert found.students.names.tolist() == ["row 2", "row 3"]
     np.testing.assert_array_equal(found.students.grades, [[8.11, 7, np.nan], [np.nan, 6.5, np.nan]])
@@ -78,10 +72,7 @@ def test_another_table_with_semesters_to_come(tmp_path: Path, ending: str) -> No
 def test_ids_come_as_they_are_and_a_mark_is_told(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"t.{ending}"
     rows = [["007", "Zoë", "A", 7, "AB"], ["1e5", "", "A", 7, None], ["9", "Li", "B", "AB", "-"]]
-    header = ["Roll", "Name", "College", "1st", "2nd"]
-    excel(path, [header, *rows]) if ending == "xlsx" else pd.DataFrame(rows, columns=header).to_csv(
-        path, index=False
-    )
+    write(path, [["Roll", "Name", "College", "1st", "2nd"], *rows])
     data = DATA.model_copy(update={"id": ["Roll", "Name"], "missing": ["AB", "-"]})
     found = read_students(path, data)
     assert found.ids["Roll"].tolist() == ["007", "1e5", "9"]
