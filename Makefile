@@ -5,7 +5,7 @@ ACTIVATE := . .venv/bin/activate
 INSTALL := python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := run
-.PHONY: run setup test test-all review report leaderboard published reference midfield bench lock clean help
+.PHONY: run setup test test-all review report leaderboard published reference midfield bench tables lock clean help
 
 run: setup  ## Set up, then run the stages of the pipeline whose inputs changed (dvc repro)
 	@$(ACTIVATE) && dvc repro
@@ -51,22 +51,27 @@ reference: setup  ## Run the reference's recipe on the published table, with 20 
 	@$(ACTIVATE) && $(ON_PUBLISHED) --name reference $(REFERENCE)
 	@$(ACTIVATE) && python -m commands.publish reference reference
 
-midfield: setup  ## Run a recipe for many students on MIDFIELD's transcripts
+midfield: setup  ## Run a recipe for many students on MIDFIELD's transcripts; results to docs/
 	@$(ACTIVATE) && dvc exp run --force --temp --name midfield $(MIDFIELD)
+	@$(ACTIVATE) && python -m commands.publish midfield midfield
 
 ON_PUBLISHED := dvc exp run --force --temp -S data.table=data/raw/published.csv -S crossvalidate.repeats=10
 REFERENCE := -S data.static=[] -S model.layout=flat -S model.output=relu \
   -S model.linear_path=false -S model.category_slopes=0 -S model.members=20 \
+  -S model.flexible.members=0 \
   -S train.standardize=false -S train.every_semester=false -S train.patience=0 -S train.validation_size=0
 MIDFIELD := -S data.table=data/raw/midfield.csv -S data.layout=long \
   -S data.student=student -S data.term=term -S data.grade=gpa_term -S data.grade_range=[0,4] \
   -S data.static=[institution,programme,season] -S data.numeric=[hours_term] -S data.ahead=[season] \
   -S data.groups=[race,sex] -S evaluate.at_risk_below=2 -S intervals.by=institution \
-  -S crossvalidate.by=null -S crossvalidate.repeats=1 -S model.cell=gru -S model.layers=1 \
-  -S model.hidden=64
+  -S crossvalidate.by=null -S crossvalidate.repeats=1 -S crossvalidate.origins=7 -S data.current=2 \
+  -S model.cell=gru -S model.layers=1 -S model.hidden=64
 
 bench: setup  ## Measure speed and scale; prints tables
 	@$(ACTIVATE) && for each in throughput cost scale; do python -m benchmarks.$$each || exit; echo; done
+
+tables: setup  ## Compare the network with rivals on a list of tables; results to docs/
+	@$(ACTIVATE) && python -m benchmarks.tables
 
 lock: setup  ## Lock anew, in requirements*.txt, what pyproject.toml asks for
 	@$(ACTIVATE) && $(INSTALL) uv==0.13.9

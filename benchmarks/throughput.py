@@ -26,7 +26,7 @@ def at_once(layers: int, hidden: int, inputs: Tensor, targets: Tensor) -> float:
     architecture = Architecture(NUMBERS, layers=layers, hidden=hidden, dropout=DROPOUT)
     recipe = Recipe(LEARNING_RATE, WEIGHT_DECAY, EPOCHS, patience=0)
     codes = torch.zeros(STEPS, STUDENTS, 0, dtype=torch.int64)
-    examples = Examples(Inputs(inputs, codes), targets, torch.ones_like(targets), [])
+    examples = Examples(Inputs(inputs, codes, codes.float()), targets, torch.ones_like(targets), [])
     nobody = torch.zeros(NETWORKS, STUDENTS, dtype=torch.bool)
     start = perf_counter()
     fit(architecture, recipe, examples, nobody, seed=0)

@@ -8,6 +8,7 @@ table:
 """
 
 import argparse
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,14 @@ def main() -> None:
         raise InputError(f"{error}{hint(arguments.table, data)}") from None
     remarks = [f"{count} rows left out: {why}" for why, count in read.left_out.items() if count]
     students, asked = to_ask(read, forecaster.schema, data.current)
-    write(forecaster, students, asked, parameters, [output], remarks)
+    measured = past() if arguments.model == FORECASTER else {}
+    write(forecaster, students, asked, parameters, [output], remarks, measured)
+
+
+def past() -> dict[str, Any]:
+    """How good forecasts of the pipeline's forecaster were; {} where that was not measured."""
+    path = Path("metrics/crossvalidation.json")
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def settings(data: Data, changes: list[str], trained: Schema) -> Data:

@@ -2,7 +2,8 @@
 
     python -m commands.publish EXPERIMENT NAME
 
-writes docs/published/NAME.json (aggregates, and what made them) and docs/results.md.
+writes docs/published/NAME.json (aggregates, and what made them), its model card beside it, and
+docs/results.md.
 """
 
 import argparse

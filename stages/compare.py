@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nextsem.comparison import pictures, summaries
+from nextsem.comparison import lists, pictures, summaries
 from nextsem.comparison.metrics import LEAST, line_of_risk, reliability
+from nextsem.comparison.model_card import model_card
+from nextsem.comparison.wording import p_value
 from nextsem.forecaster.calibration import Calibration
 from nextsem.shared import params
 from nextsem.shared.errors import InputError
@@ -19,12 +21,15 @@ from nextsem.students import prepared
 FORECASTS = Path("data/predictions/crossvalidation.parquet")
 CALIBRATIONS = Path("data/predictions/calibrations.json")
 GROUPS = Path("data/prepared/groups.csv")
+DATA = Path("metrics/data.json")
+LIST = Path("data/predictions/list.csv")
 PLOTS = Path("metrics/plots")
 
 
 def main() -> None:
     parameters = params.load()
-    coverage, at_risk_below = parameters.intervals.coverage, parameters.evaluate.at_risk_below
+    coverage, capacity = parameters.intervals.coverage, parameters.evaluate.capacity
+    at_risk_below = parameters.evaluate.at_risk_below
     students = prepared.read()
     schema = students.schema
     line = line_of_risk(at_risk_below, schema.grade_range)
@@ -41,7 +46,16 @@ def main() -> None:
         )
 
     others = pd.read_csv(GROUPS, dtype=str, keep_default_na=False).drop(columns="student")
-    metrics = summaries.summary(forecasts, students, others)
+    candidates = lists.candidates(forecasts, capacity, schema.lower_is_better)
+    risk_of = f"a grade {'above' if schema.lower_is_better else 'below'} {at_risk_below:g}"
+    metrics: dict[str, Any] = {
+        "of": {
+            **{"students": count, "networks": forecasts.filter(regex="^member_").shape[1]},
+            **headline[["repeat", "fold"]].max().set_axis(["repeats", "folds"]).to_dict(),
+            **{"coverage": coverage, "risk_of": risk_of, "simulated": schema.simulated},
+        },
+        **summaries.summary(forecasts, candidates, students, others, capacity),
+    }
     bins = reliability(headline)
     terms = pd.DataFrame(
         [{"semester": term, **own} for term, own in metrics["by_semester"].items()],
@@ -49,69 +63,80 @@ def main() -> None:
     )
     each = summaries.of_students(headline)
     each.insert(0, "student", students.names[each.index])
-    title = f"{count:,} students, {headline['repeat'].max()} x {headline['fold'].max()} folds"
-    risk_of = f"a grade {'above' if schema.lower_is_better else 'below'} {at_risk_below:g}"
-    forward = metrics["forward"]
+    on_list = candidates.loc[candidates["listed"], ["list", "student"]]
     tables = {
         PLOTS / "fold_errors.csv": summaries.fold_sums(forecasts, schema.terms),
         PLOTS / "reliability.csv": bins,
         PLOTS / "by_semester.csv": terms,
         Path("data/predictions/student_errors.csv"): each,
-    }
-    figures = {
-        PLOTS / "forecasters.png": pictures.forecasters(
-            metrics["forecasters"], metrics["against"], title
-        ),
-        PLOTS / "by_semester.png": pictures.by_semester(terms, title),
-        PLOTS / "forward.png": pictures.forward(
-            forward, coverage, f"{forward['n']:,} forecasts" if forward else ""
-        ),
-        PLOTS / "groups.png": pictures.groups(metrics["groups"], coverage, title),
-        PLOTS / "reliability.png": pictures.reliability(bins, risk_of, metrics["risk"], title),
+        LIST: on_list.assign(student=students.names[on_list["student"]]),
     }
 
     with whole_files() as place:
         write_metrics(in_short(metrics), place("metrics/summary.json"))
-        write_metrics(metrics, place("metrics/crossvalidation.json"))
+        whole = place("metrics/crossvalidation.json")
+        write_metrics(metrics, whole)
+        found, data = (json.loads(path.read_text(encoding="utf-8")) for path in (whole, DATA))
+        architecture = {
+            name: getattr(parameters.model, name) for name in ("cell", "layers", "hidden")
+        }
+        card = model_card(found, data, schema, architecture)
+        place("metrics/model-card.md").write_text(card, encoding="utf-8")
         for path, table in tables.items():
             write_csv(table.round(DECIMALS), place(path))
-        for path, figure in figures.items():
-            pictures.save(figure, place(path))
-    tell(metrics, risk_of)
+        for name, figure in pictures.of_comparison(metrics, bins, terms).items():
+            pictures.save(figure, place(PLOTS / f"{name}.png"))
+    tell(metrics)
 
 
 def in_short(metrics: dict[str, Any]) -> dict[str, float]:
     """The numbers that tell most, for `dvc metrics diff`."""
     rivals = ("linear", "linear_static", "pooled_ridge", "forest", "boosted_trees")
+    shortlist = metrics["list"]
     return {
         **metrics["forecasters"]["network"],
         **{f"mse_{name}": metrics["forecasters"][name]["mse"] for name in rivals},
-        **{f"linear_{key}": metrics["against"]["linear"][key] for key in ("difference", "p")},
+        "linear_p": metrics["against"]["linear"]["p"],
         **{key: metrics["intervals"][key] for key in ("coverage", "width")},
-        **{key: metrics["risk"][key] for key in ("brier", "brier_base", "share")},
+        **{key: metrics["risk"][key] for key in ("brier", "brier_base")},
+        "list_precision": shortlist.get("network", {}).get("precision", np.nan),
+        "list_stability": shortlist.get("stability", {}).get("seeds", {}).get("share", np.nan),
     }
 
 
-def tell(metrics: dict[str, Any], risk_of: str) -> None:
+def tell(metrics: dict[str, Any]) -> None:
     """Print what one wants to know first."""
     errors, held, risk = metrics["forecasters"], metrics["intervals"], metrics["risk"]
     print(f"network: MSE {errors['network']['mse']:.4f}; its difference from each forecaster:")
     for name, own in metrics["against"].items():
         print(
             f"  {name:14} {errors[name]['mse']:.4f}  {own['difference']:+.4f} "
-            f"({own['low']:+.4f} to {own['high']:+.4f}), {p_value(own['p'])}"
+            f"({own['low']:+.4f} to {own['high']:+.4f}), p {p_value(own['p'])}"
         )
     if np.isfinite(held["coverage"]):
         print(f"ranges: coverage {held['coverage']:.1%}, mean width {held['width']:.2f}")
     if np.isfinite(risk["brier"]):
         score, base = risk["brier"], risk["brier_base"]
-        print(f"risk of {risk_of}: Brier score {score:.4f}, base rate {base:.4f}")
-    if metrics["forward"]:
-        print(in_words(metrics["forward"]))
+        print(f"risk of {metrics['of']['risk_of']}: Brier score {score:.4f}, base rate {base:.4f}")
+    if metrics["list"]:
+        print(f"list: {of_list(metrics['list'], metrics['of']['risk_of'])}")
+    if forward := metrics["forward"]:
+        print(in_words(forward))
+        if forward["list"]:
+            print(f"list, forward in time: {of_list(forward['list'], metrics['of']['risk_of'])}")
 
 
-def p_value(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+def of_list(own: dict[str, Any], risk_of: str) -> str:
+    """How many of a list it happened to, and how many stay on it."""
+    first, *others = (
+        f"{own['capacity'] * own[name]['precision']:.1f}"
+        for name in ("network", "linear", "last", "chance")
+    )
+    kept = own["stability"].get("seeds", {}).get("share", np.nan)
+    return (
+        f"of the {own['capacity']} at the highest risk {first} had {risk_of} (linear regression "
+        f"{others[0]}, copy {others[1]}, chance {others[2]}); with other seeds {kept:.0%} stay on it"
+    )
 
 
 def in_words(forward: dict[str, Any]) -> str:
@@ -120,7 +145,7 @@ def in_words(forward: dict[str, Any]) -> str:
     against = forward["against"]["linear"]
     return (
         f"forward in time: MSE {network:.4f} over {len(forward['origins'])} points in time, "
-        f"{against['difference']:+.4f} from linear regression ({p_value(against['p'])}); "
+        f"{against['difference']:+.4f} from linear regression (p {p_value(against['p'])}); "
         f"{abs(gap):.1%} {'more' if gap > 0 else 'less'} than the {forward['out_of_fold']:.4f} of "
         "the same grades in the folds, where the networks also learn from other students' later terms"
     )

@@ -30,9 +30,9 @@ def main() -> None:
     if schema.layout == "wide":
         scored[:, :-1] = False  # the last semester alone
     rows, terms = np.nonzero(scored)
-    actual, members = test.grades[scored], forecaster.member_forecasts(test)
-    forecast = forecaster.together(members)[scored]
-    spread, known = forecaster.spread(test)[scored], test.known_before[scored]
+    prediction = forecaster.predict(test)
+    actual, forecast = test.grades[scored], prediction.forecasts[scored]
+    spread, known = prediction.spread[scored], test.known_before[scored]
     ranges, risk = ranges_and_risk(
         forecaster.calibration,
         pd.DataFrame({"network": forecast, "spread": spread, "known": known}),
@@ -46,8 +46,10 @@ def main() -> None:
         for name, baseline in BASELINES.items()
         if name != "own_mean"  # so that the file stays short; it is among the folds'
     }
-    singly = pd.DataFrame({"mse": [errors(actual, each[scored])["mse"] for each in members]})
-    singly.insert(0, "member", range(1, len(members) + 1))
+    singly = pd.DataFrame(
+        {"mse": [errors(actual, each[scored])["mse"] for each in prediction.members]}
+    )
+    singly.insert(0, "member", range(1, len(singly) + 1))
     print(
         f"{len(actual)} forecasts of {len(test)} test students: MSE {metrics['mse']:.4f}, against"
     )

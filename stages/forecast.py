@@ -7,11 +7,12 @@ python -m stages.forecast --table new.xlsx --output forecast.xlsx    those of an
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from nextsem.advice.advice import EXPLAINED, absent, advice
-from nextsem.advice.drift import drift
+from nextsem.advice.drift import drift, in_words
 from nextsem.advice.report import sheets
 from nextsem.advice.workbook import without_formulas, write_excel
 from nextsem.forecaster.forecaster import Forecaster
@@ -35,7 +36,7 @@ def main() -> None:
         return
     forecaster, students = Forecaster.load(FORECASTER), prepared.read()
     pending = pd.read_csv(PENDING, dtype=str, keep_default_na=False)
-    write(forecaster, students, pending, params.load(), OUTPUTS, [])
+    write(forecaster, students, pending, params.load(), OUTPUTS, [], {})
 
 
 def write(
@@ -45,19 +46,26 @@ def write(
     parameters: Params,
     outputs: list[Path],
     remarks: list[str],
+    measured: dict[str, Any],
 ) -> None:
-    """Write the forecasts as .csv or .xlsx, and say how many there are and what is remarkable."""
+    """Write the forecasts as .csv or .xlsx, and say how many there are and what is remarkable.
+
+    `measured` is what `metrics/crossvalidation.json` holds of such a forecaster, or {}.
+    """
     coverage, line = parameters.intervals.coverage, parameters.evaluate.at_risk_below
+    capacity = parameters.evaluate.capacity
     chosen = (pending["term"] != "").to_numpy()
     asked = students[chosen]
-    found = drift(forecaster.profile, asked, forecaster.unknown_categories(asked))
-    remarks = [*(f"drift: {each}" for each in found), *remarks]
+    moved = drift(forecaster.profile, asked)
+    unknown, forward = forecaster.unknown_categories(asked), measured.get("forward", {})
+    told = in_words(moved, forecaster.profile, asked, unknown, forward)
+    remarks = [*(f"drift: {each}" for each in told), *remarks]
     marks = Counter(absent(pending).tolist())
     del marks[""]
     if marks:
-        told = ", ".join(f"{mark}: {count}" for mark, count in marks.most_common())
+        named = ", ".join(f"{mark}: {count}" for mark, count in marks.most_common())
         remarks = [
-            f"{marks.total()} of the students forecast have a mark where that grade would be ({told}): "
+            f"{marks.total()} of the students forecast have a mark where that grade would be ({named}): "
             "they may have been absent, and are not still to come. To see them, filter the column "
             "Remark by 'marked'; ask what happened before you use the forecast",
             *remarks,
@@ -70,7 +78,8 @@ def write(
             if path.suffix == ".csv":
                 write_csv(without_formulas(table.round(DECIMALS)), place(path))
             else:
-                write_excel(sheets(table, forecaster, coverage, line, remarks), place(path))
+                book = sheets(table, forecaster, coverage, line, capacity, remarks, measured, moved)
+                write_excel(book, place(path))
     print(f"{outputs[-1]}: {len(asked)} students forecast, {len(students) - len(asked)} not")
     for reason, count in pending["reason"][~chosen].value_counts().items():
         print(f"  {count} not forecast: {reason}")

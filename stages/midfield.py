@@ -1,16 +1,22 @@
 """Fetch MIDFIELD's transcripts, or copy those in the folder that NEXTSEM_MIDFIELD names: one table.
 
+    python -m stages.midfield [LAST]
+
 97,555 students of three institutions in the United States, 1988 to 2018: the R package
-MIDFIELDR/midfielddata, version 0.2.4 (CC0), "for practice, not research".
+MIDFIELDR/midfielddata, version 0.2.4 (CC0), "for practice, not research". The table ends with the
+term LAST, such as 20093, if one is named.
 """
 
-import io
+import bz2
 import os
-import warnings
+import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-import rdata
+from rdata.parser import RObject
+from rdata.parser._xdr import ParserXDR
 
 from nextsem.shared.files import whole_files, write_csv
 from nextsem.shared.program import run
@@ -23,23 +29,28 @@ MD5 = {
     "student": "0fd8e1ac425964e79af4ba6e48cd0495",
 }
 SEASONS = {"1": "autumn", "3": "spring", "4": "summer", "5": "summer", "6": "summer"}
+MOST_TERMS = 12  # of each student, as hardly anybody has more before the degree
+HEADER, TEXT = b"RDX3\nX\n", 9  # R's format of such a file, and its number of a text
 
 
 def main() -> None:
     folder = os.environ.get("NEXTSEM_MIDFIELD")
-    rows = transcripts(_table("term", folder), _table("student", folder))
+    term, student = read("term", folder), read("student", folder)
+    rows = transcripts(term, student, sys.argv[1] if sys.argv[1:] else term["term"].max())
     with whole_files() as place:
         write_csv(rows, place(TABLE))
     print(f"{TABLE}: {len(rows)} terms of {rows['student'].nunique()} students")
 
 
-def transcripts(term: pd.DataFrame, student: pd.DataFrame) -> pd.DataFrame:
-    """A row for each student and term, in that order.
+def transcripts(term: pd.DataFrame, student: pd.DataFrame, last: str) -> pd.DataFrame:
+    """A row for each student and graded term, in that order: the first 12 of each student.
 
     A term such as 19881 is a year and a season. Of a programme, the first two digits of its code
     (CIP) are kept. Race and sex are there for comparing groups only.
     """
-    rows = term.merge(student[["mcid", "race", "sex"]], on="mcid", validate="many_to_one")
+    graded = term[term["gpa_term"].notna() & (term["term"] <= last)]
+    first = graded.sort_values(["mcid", "term"]).groupby("mcid").head(MOST_TERMS)
+    rows = first.merge(student[["mcid", "race", "sex"]], on="mcid", validate="many_to_one")
     return pd.DataFrame(
         {
             "student": rows["mcid"],
@@ -53,17 +64,54 @@ def transcripts(term: pd.DataFrame, student: pd.DataFrame) -> pd.DataFrame:
             "race": rows["race"],
             "sex": rows["sex"],
         }
-    ).sort_values(["student", "term"], ignore_index=True)
+    )
 
 
-def _table(name: str, folder: str | None) -> pd.DataFrame:
+def read(name: str, folder: str | None) -> pd.DataFrame:
+    """The table that a file of MIDFIELD holds; its columns are texts or numbers."""
     file = f"{name}.rda"
     copy = str(Path(folder, file)) if folder else None
     content = public_file(f"{ADDRESS}/{file}", MD5[name], "NEXTSEM_MIDFIELD", copy)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it is a data.table, read as a data.frame
-        table: pd.DataFrame = rdata.read_rda(io.BytesIO(content))[name]
-    return table
+    table = _Parser(bz2.decompress(content)).parse_all().object.value[0]
+    attribute = table.attributes
+    while attribute.tag.value.value != b"names":
+        attribute = attribute.value[1]
+    names = _texts(attribute.value[0])
+    return pd.DataFrame(
+        {
+            column: own.value if isinstance(own.value, np.ndarray) else _texts(own)
+            for column, own in zip(names, table.value, strict=True)
+        }
+    )
+
+
+class _Parser(ParserXDR):
+    """The parser of rdata, but equal texts are read once: ten times as fast, in a fifth the memory."""
+
+    def __init__(self, content: bytes) -> None:
+        view = memoryview(content)[len(HEADER) :]
+        super().__init__(view, expand_altrep=False, altrep_constructor_dict={})
+        self._read: dict[bytes, RObject] = {}
+
+    def parse_R_object(self, *given: Any, **named: Any) -> RObject:  # noqa: N802 (its name)
+        start = self.file.tell()
+        head = self.file.read(8)  # what it is, and how long a text
+        if head[3] == TEXT:
+            text = head + self.file.read(max(0, int.from_bytes(head[4:], "big", signed=True)))
+            if text in self._read:
+                return self._read[text]
+            self.file.seek(start)
+            return self._read.setdefault(text, super().parse_R_object(*given, **named))
+        self.file.seek(start)
+        return super().parse_R_object(*given, **named)
+
+
+def _texts(column: RObject) -> pd.Index:
+    """A column of texts, of which each is decoded once."""
+    places, found = pd.factorize(np.array([each.value for each in column.value], dtype=object))
+    return pd.Index([text.decode() for text in found], dtype=str).take(
+        places, allow_fill=True, fill_value=None
+    )
 
 
 if __name__ == "__main__":

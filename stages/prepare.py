@@ -1,6 +1,7 @@
 """Read and check the table, and split its students into those to train on and those to test on."""
 
 from collections import Counter
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
@@ -37,20 +38,20 @@ def main() -> None:
     asked = pending(students, read.ids, read.marks, data.current)
     reasons = asked[REASON]
     names = pd.DataFrame({STUDENT: students.names})
+    rows_of, table = _rows_of(read.table), _as_texts(read.table)
     tables = {
-        "groups": pd.concat([names, read.groups], axis=1),
-        "complete": _rows_of(read.table, complete),
-        "train": _rows_of(read.table, train),
-        "test": _rows_of(read.table, test),
-        "to_forecast": asked,
+        "groups": _as_texts(pd.concat([names, read.groups], axis=1)),
+        "complete": table.take(rows_of(complete)),
+        "train": table.take(rows_of(train)),
+        "test": table.take(rows_of(test)),
+        "to_forecast": _as_texts(asked),
     }
     rows = {"read": read.rows, "students": len(students), "complete": len(complete)}
     rows |= {"train": len(train), "test": len(test), "to_forecast": int((reasons == "").sum())}
     with whole_files() as place:
         prepared.write(students, place(prepared.STUDENTS))
-        for name, table in tables.items():  # by pyarrow: seven times as fast as pandas
-            whole = pa.Table.from_pandas(table, preserve_index=False)
-            pyarrow.csv.write_csv(whole, place(f"data/prepared/{name}.csv"))
+        for name, each in tables.items():  # by pyarrow: seven times as fast as pandas
+            pyarrow.csv.write_csv(each, place(f"data/prepared/{name}.csv"))
         write_metrics({"rows": rows, "left_out": read.left_out}, place("metrics/data.json"))
 
     print(f"{path}: {read.rows} rows read, {len(students)} students")
@@ -80,13 +81,32 @@ def _check(path: Path, students: Students, complete: int, split: Split) -> None:
             raise InputError(f"{path}: column {column!r} of data.numeric is empty")
 
 
-def _rows_of(table: pd.DataFrame, students: Integers) -> pd.DataFrame:
-    """The rows of some students, in the order of these; in the table, students are in order."""
+def _rows_of(table: pd.DataFrame) -> Callable[[Integers], Integers]:
+    """A function from some students to their rows, in the order of these students.
+
+    In the table, students are in their order, the rows of each together.
+    """
     student = pd.factorize(table[STUDENT])[0]
-    place = np.full(student.max() + 1, -1)
-    place[students] = np.arange(len(students))
-    order = np.argsort(place[student], kind="stable")
-    return table.iloc[order[place[student][order] >= 0]]
+    number = np.bincount(student)
+    first = np.cumsum(number) - number
+
+    def rows_of(students: Integers) -> Integers:
+        many = number[students]
+        before = np.cumsum(many) - many
+        return np.repeat(first[students] - before, many) + np.arange(many.sum())
+
+    return rows_of
+
+
+def _as_texts(table: pd.DataFrame) -> pa.Table:
+    """The cells as they are to be written; each different one is made text once."""
+    columns = {}
+    for name, cells in table.items():
+        found = pa.array(cells, from_pandas=True)
+        if not pa.types.is_dictionary(found.type):
+            found = found.dictionary_encode()
+        columns[str(name)] = found.dictionary.cast(pa.string()).take(found.indices)
+    return pa.table(columns)
 
 
 if __name__ == "__main__":

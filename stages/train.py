@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from nextsem.forecaster.forecaster import fit_forecasters
+from nextsem.forecaster.fitting import fit_forecasters
 from nextsem.network.training import Fitted
 from nextsem.shared import params
 from nextsem.shared.files import DECIMALS, whole_files, write_csv, write_metrics
@@ -37,10 +37,14 @@ def main() -> None:
         everyone.forecaster.save(place("models/forecaster.safetensors"))
         write_csv(loss_curve(evaluated.fitted), place("metrics/plots/loss.csv"))
         write_metrics(metrics, place("metrics/train.json"))
+    kinds = " and ".join(
+        f"{len(kind.weights)} networks of {kind.architecture.layers} x {kind.architecture.hidden}"
+        for kind in evaluated.forecaster.networks
+    )
     print(
-        f"{model.members} networks, {model.layers} x {model.hidden} {model.cell}, trained on "
-        f"{evaluated.forecaster.trained_on} students; best after {metrics['epochs']:.0f} epochs on "
-        f"average\nas many trained on all {everyone.forecaster.trained_on} students, for the forecasts"
+        f"{kinds} ({model.cell}), trained on {evaluated.forecaster.trained_on} students; the first were "
+        f"best after {metrics['epochs']:.0f} epochs on average\nas many trained on all "
+        f"{everyone.forecaster.trained_on} students, for the forecasts"
     )
     if everyone.forecaster.calibration is None:
         print("train.validation_size is 0: nobody is held out, so no range and no risk is given")

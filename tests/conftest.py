@@ -120,8 +120,13 @@ class Checkout:
 
 def reference_recipe() -> dict[str, object]:
     """Parameters of the reference's recipe, as `make reference` sets them, by their dotted names."""
+    return settings_of("REFERENCE")
+
+
+def settings_of(variable: str) -> dict[str, object]:
+    """Parameters that a variable of the Makefile sets, by their dotted names."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-    settings = re.search(r"^REFERENCE := (.*)$", makefile, re.MULTILINE).group(1).split()
+    settings = re.search(rf"^{variable} := (.*)$", makefile, re.MULTILINE).group(1).split()
     pairs = [setting.partition("=") for setting in settings if setting != "-S"]
     return {key: yaml.safe_load(value) for key, _, value in pairs}
 

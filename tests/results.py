@@ -32,6 +32,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "review": {"tolerance": 0.02},
     "run": {"workers": 0},
 }
+FORWARD = {
+    **{"n": 400, "mean": 1.0, "last": 0.5, "network": 0.3, "low": 0.29, "high": 0.31},
+    **{"coverage": 0.9, "origins": {"2019": {"network": 0.3}, "2020": {"network": 0.3}}},
+}
 IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
 
 
@@ -45,7 +49,7 @@ class Results:
         self.folder = folder
         folder.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
-        (folder / ".gitignore").write_text("/data/\n/report.html\n")
+        (folder / ".gitignore").write_text("/data/\n/report.html\n/.dvc/\n")
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -85,6 +89,8 @@ class Results:
         grades: bool = False,
         code: str = "cell = 'rnn'\n",
         color: str = "black",
+        listed: range | None = None,
+        origins: dict[str, Any] | None = None,
         **parameters: Any,
     ) -> None:
         """Write results into the working tree.
@@ -99,6 +105,8 @@ class Results:
         grades : also write forecasts beside grades, as the workspace has them
         code : of the network
         color : of the pictures
+        listed : the students on the list, which DVC's cache also keeps
+        origins : other figures of points in time; {} for some
         parameters : such as model__layers=1
         """
         changed = copy.deepcopy(PARAMETERS)
@@ -146,6 +154,8 @@ class Results:
                 "risk": {"brier": 0.05, "brier_linear": 0.06, "brier_base": 0.07},
                 "unseen": {"115": {"network": 0.2, "linear": 0.3, "n": 40}},
                 "groups": {"Group": by_group(group, squared, np.zeros(students), held)},
+                "list": {"stability": {"repeats": {"share": 0.8, "share_low": 0.7}}},
+                **({} if origins is None else {"forward": FORWARD | origins}),
             },
         )
         baselines = {"mean": float(naive.max()), "last": float(naive.min()), "linear": 0.2}
@@ -162,6 +172,11 @@ class Results:
                 "data/predictions/test.csv",
                 "actual,forecast,low,high\n7.25,7,6,8\n8.5,8.75,8,9.5\n",
             )
+        if listed is not None:
+            rows = "".join(f"repeat 1,s{student}\n" for student in listed)
+            self._text("data/predictions/list.csv", f"list,student\n{rows}")
+            made = self._md5("data/predictions/list.csv")
+            self._text(f".dvc/cache/files/md5/{made[:2]}/{made[2:]}", f"list,student\n{rows}")
         table = hashlib.md5(f"{students} {others}".encode()).hexdigest()
         keys = [f"{group}.{key}" for group in ("model", "train") for key in changed[group]]
         values = {key: changed[key.partition(".")[0]][key.partition(".")[2]] for key in keys}

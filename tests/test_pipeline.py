@@ -159,6 +159,7 @@ CHANGES: dict[str, tuple[dict[str, object] | str, set[str]]] = {
     "coverage": ({"intervals.coverage": 0.8}, FORECASTS),
     "line of the risk": ({"evaluate.at_risk_below": 5.5}, FORECASTS),
     "decimal sign": ({"data.decimal": "."}, {"prepare", "correlate"}),
+    "length of the list": ({"evaluate.capacity": 10}, {"compare", "forecast"}),
     "groups": ({"data.groups": []}, {"prepare", "correlate", "compare"}),
     "table reader": ("nextsem/reading/tables.py", {"prepare", "correlate"}),
     "colour": ("nextsem/comparison/pictures.py", {"correlate", "evaluate", "compare"}),

@@ -107,13 +107,12 @@ def _forecasts(
     """Forecast, range and risk of each student's next term, by the name of the column."""
     parts = [students[first : first + _TOGETHER] for first in range(0, len(students), _TOGETHER)]
     bar = tqdm(parts, unit="students", unit_scale=_TOGETHER, desc="forecast", disable=None)
-    forecasts = np.concatenate([np.zeros(0), *(forecaster.next_forecasts(each) for each in bar)])
+    each = [forecaster.predict_next(part) for part in bar]
+    forecasts, spread = np.concatenate([np.zeros((2, 0)), *each], axis=1)
     found = {FORECAST: forecasts}
     if forecaster.calibration is None:
         return found
     schema, known = students.schema, students.known.sum(axis=1)
-    at_next = (np.arange(len(students)), students.next_term)
-    spread = forecaster.spread(students)[at_next]
     given = (forecaster.calibration, forecasts, spread, known)
     found[LOW], found[HIGH] = ranges(*given, coverage, schema.grade_range).T
     if schema.grade_range[0] < line < schema.grade_range[1]:

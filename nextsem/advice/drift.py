@@ -1,45 +1,128 @@
-"""Drift: how students differ from those that a forecaster was trained on."""
+"""Drift: how students differ from those that a forecaster was trained on.
+
+The population stability index (PSI) is that of credit scoring; its usual reading: below 0.1 none, up
+to 0.25 moderate, above that large. With few students it is large by chance: without drift it is
+distributed about as chi-squared times the sum of one over both numbers of students (Yurdakul and
+Naranjo, "Statistical properties of the population stability index", Journal of Risk Model Validation
+14, 2020).
+"""
+
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.special import chdtri
 
-from nextsem.forecaster.profile import Profile
-from nextsem.students.students import Mask, Students
+from nextsem.forecaster.profile import OTHERS, Profile, known_values
+from nextsem.students.students import Integers, Mask, Students
 
-# Values are drift from so many standard deviations beyond those in training on.
-_BEYOND = 0.5
-# A mean is drift if it differs by so many standard errors and by this share of the standard deviation.
-_STANDARD_ERRORS = 3.0
-_SHARE_OF_SPREAD = 0.25
+MODERATE, LARGE = 0.1, 0.25
+COLUMN, READING, PSI, CHANCE = "Column", "Drift", "PSI", "PSI by chance, up to"
+KS, SAID, _BINS = "Kolmogorov-Smirnov", "What differs", "bins"
+_LEVEL = 0.05  # of a false alarm, for all columns together (Bonferroni)
 _NAMED = 5  # new categories, at most
 
 
-def drift(trained: Profile, students: Students, unknown: Mask) -> list[str]:
-    """What differs remarkably from the training data, one sentence each.
+def drift(trained: Profile, students: Students) -> pd.DataFrame:
+    """How far each column has moved from the training data, a row for each.
+
+    `PSI` compares the shares of students in the bins of the training data, half a student added to
+    each; `Kolmogorov-Smirnov` is the largest difference of cumulative shares, at the ends of these
+    bins. `Drift` is none, moderate, large, or `may be chance` where as much can be by chance.
+    """
+    rows = []
+    for name, own in known_values(students).items():
+        if (before := trained.numbers.get(name)) is not None and len(own):
+            counts = np.bincount(np.digitize(own, before.edges), minlength=len(before.shares))
+            said = f"mean {own.mean():.2f}, in training {before.mean:.2f}"
+            moved = np.abs(np.cumsum(counts / len(own) - before.shares)).max()
+            rows.append(_row(name, counts, before.shares, before.count, said) | {KS: moved})
+    for name, by_category in trained.categories.items():
+        found = students.category(name)
+        found = np.where(np.isin(found, [*by_category]), found, OTHERS)
+        counts = np.array([(found == each).sum() for each in by_category])
+        if len(found):
+            most = max(
+                by_category, key=lambda each: abs((found == each).mean() - by_category[each])
+            )
+            share, before_share = (found == most).mean(), by_category[most]
+            said = f"{most or 'none'} {share:.0%}, in training {before_share:.0%}"
+            rows.append(_row(name, counts, [*by_category.values()], trained.students, said))
+    order = [COLUMN, "Students", "In training", PSI, CHANCE, KS, READING, SAID]
+    table = pd.DataFrame(rows, columns=[*order, _BINS])
+    # Of one bin the index is 0, whatever the values.
+    limit = chdtri(np.maximum(table[_BINS].astype(float) - 1, 1), _LEVEL / max(len(table), 1))
+    table[CHANCE] = limit * (1 / table["Students"] + 1 / table["In training"])
+    size = np.select([table[PSI] < MODERATE, table[PSI] < LARGE], ["none", "moderate"], "large")
+    by_chance = (size != "none") & (table[PSI] <= table[CHANCE])
+    table[READING] = np.where(by_chance, "may be chance", size)
+    return table[order]
+
+
+def _row(
+    name: str, counts: Integers, shares: list[float], in_training: int, said: str
+) -> dict[str, Any]:
+    """The row of a column, of which there are so many students in each bin."""
+    before = np.array(shares) * in_training
+    now, then = ((each + 0.5) / (each.sum() + 0.5 * len(each)) for each in (counts, before))
+    return {
+        **{COLUMN: name, "Students": counts.sum(), "In training": in_training, SAID: said},
+        **{
+            PSI: ((now - then) * np.log(now / then)).sum(),
+            _BINS: ((counts > 0) | (before > 0)).sum(),
+        },
+    }
+
+
+def in_words(
+    table: pd.DataFrame,
+    trained: Profile,
+    students: Students,
+    unknown: Mask,
+    forward: dict[str, Any],
+) -> list[str]:
+    """What is remarkable, one sentence each, and what to do.
 
     Parameters
     ----------
+    table : what `drift` gives
     unknown : [students, categories], whose category is new to the forecaster
+    forward : how good forecasts of points in time were (`metrics/crossvalidation.json`), or {}
     """
     found = []
-    here = Profile.of(students).columns
-    for name, (count, mean, spread, low, high) in trained.columns.items():
-        if name not in here:
+    for row in table[table[READING].isin(["moderate", "large"])].to_dict("records"):
+        found.append(
+            f"{row[COLUMN]}: {row[READING]}, of {row['Students']} students: {row[SAID]} (population "
+            f"stability index {row[PSI]:.2f}, by chance up to {row[CHANCE]:.2f})"
+        )
+    for name, own in known_values(students).items():
+        if (before := trained.numbers.get(name)) is None:
             continue
-        own_count, own_mean, _, own_low, own_high = here[name]
-        if own_low < low - _BEYOND * spread or own_high > high + _BEYOND * spread:
+        far = own[(own < before.low - 2 * before.sd) | (own > before.high + 2 * before.sd)]
+        if len(far):
             found.append(
-                f"{name}: from {own_low:g} to {own_high:g}; in training from {low:g} to {high:g}"
-            )
-        error = spread * np.sqrt(1 / count + 1 / own_count)
-        if abs(own_mean - mean) > max(_STANDARD_ERRORS * error, _SHARE_OF_SPREAD * spread):
-            found.append(
-                f"{name}: mean {own_mean:.2f} of {own_count:.0f} students; in training {mean:.2f} "
-                f"of {count:.0f}"
+                f"{name}: {len(far)} far outside, such as {far[0]:g}; in training from about "
+                f"{before.low:g} to {before.high:g}"
             )
     categories = students.categories_at(students.last_place)
     for place, name in enumerate(students.schema.categories):
         new = np.unique(categories[unknown[:, place], place]).tolist()
         if new:
             more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
-            found.append(f"{name}: {', '.join(new[:_NAMED])}{more} not in the training data")
+            count = int(unknown[:, place].sum())
+            found.append(
+                f"{name}: {', '.join(new[:_NAMED])}{more} not in the training data, of {count} students"
+            )
+    if found:
+        found.append(
+            "what to do: see whether these students are chosen and graded as those before, and the "
+            "columns read as then; if so, train anew with the newest grades (dvc repro). Until then "
+            "the order of the students is worth more than ranges and risks"
+        )
+    if forward and (table[READING] == "large").any():
+        name, last = [*forward["origins"].items()][-1]
+        found.append(
+            f"the typical miss of the last point in time, {last['network'] ** 0.5:.2f} grade points in "
+            f"{name}, is no longer to be expected"
+        )
     return found

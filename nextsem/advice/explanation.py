@@ -59,8 +59,8 @@ def explain(
 
                 def value(subsets: Mask, part: Students = part, terms: int = terms) -> Numbers:
                     asked = _knowing(forecaster, part, subsets, terms, list(columns.values()))
-                    forecasts = forecaster.member_forecasts(asked)[..., -1]
-                    return forecaster.together(forecasts).reshape(len(part), len(subsets))
+                    forecasts = forecaster.predict(asked).forecasts[:, -1]
+                    return forecasts.reshape(len(part), len(subsets))
 
                 average[some], found = shapley_values(value, len(given))
                 contributions[some[:, None], given] = found

@@ -36,7 +36,7 @@ def ranges(
     coverage : the share of grades that the intervals are to hold
     """
     ends = np.full((len(forecasts), 2), np.nan)
-    for rows, residuals in calibration.residuals_for(known):
+    for rows, residuals in calibration.residuals_for(known, forecasts):
         count = len(residuals)
         low = int((1 - coverage) / 2 * (count + 1)) - 1
         high = ceil((1 + coverage) / 2 * (count + 1)) - 1
@@ -60,7 +60,7 @@ def risk(
     """
     distance = (line - forecasts) / spread
     found = np.full(len(forecasts), np.nan)
-    for rows, residuals in calibration.residuals_for(known):
+    for rows, residuals in calibration.residuals_for(known, forecasts):
         if lower_is_better:
             beyond = len(residuals) - np.searchsorted(residuals, distance[rows], side="right")
         else:

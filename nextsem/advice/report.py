@@ -7,6 +7,7 @@ import pandas as pd
 
 from nextsem.advice import advice
 from nextsem.advice.advice import FORECAST, REMARK, SEMESTER, STUDENT, own_name, risk_column
+from nextsem.advice.drift import CHANCE, KS, LARGE, MODERATE, PSI
 from nextsem.advice.workbook import Sheet
 from nextsem.students.students import Schema
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nextsem.forecaster.forecaster import Forecaster
 
 _PERCENT = '[<0.005]"<1%";[>0.995]">99%";0%'  # no risk is 0 or 1
+_DRIFT = dict.fromkeys([PSI, CHANCE, KS], "0.00")
 _LIKELY = 0.5  # a risk of that much or more
 _CATEGORIES = 8  # that the summary tells apart, the most frequent ones
 
@@ -23,14 +25,20 @@ def sheets(
     forecaster: "Forecaster",
     coverage: float,
     line: float,
+    capacity: int,
     remarks: list[str],
+    measured: dict[str, Any] | None = None,
+    drift: pd.DataFrame | None = None,
 ) -> list[Sheet]:
-    """The sheets Forecast, Not forecast, Summary and About.
+    """The sheets Forecast, Not forecast, Summary, Drift and About.
 
     Parameters
     ----------
     table : as `nextsem.advice.advice.advice` gives it
+    capacity : how many students an adviser has time for
     remarks : on this table, such as drift
+    measured : how good such forecasts were, as `metrics/crossvalidation.json` holds it, if known
+    drift : what `nextsem.advice.drift.drift` gives, if known
     """
     schema, risk = forecaster.schema, risk_column(forecaster.schema, line)
     left_out = table[REMARK].str.startswith(advice.NOT_FORECAST)
@@ -46,6 +54,7 @@ def sheets(
     reasons = rest[REMARK].str.removeprefix(advice.NOT_FORECAST)
     about = [
         *(("Remark", remark) for remark in remarks),
+        *_list(forecast, risk, capacity, measured or {}),
         *((f"Column: {name}", _meaning(str(name), schema, coverage, line)) for name in forecast),
         *_about(forecaster, coverage),
     ]
@@ -53,8 +62,38 @@ def sheets(
         Sheet("Forecast", forecast, formats, shaded, filtered=True, printed=printed),
         Sheet("Not forecast", rest[identity].assign(Reason=reasons), filtered=True),
         _summary(forecast, schema, line, grade),
+        *([Sheet("Drift", drift, _DRIFT)] if drift is not None else []),
         Sheet("About", pd.DataFrame(about, columns=["What", "Meaning"])),
     ]
+
+
+def _list(
+    forecast: pd.DataFrame, risk: str, capacity: int, measured: dict[str, Any]
+) -> list[tuple[str, str]]:
+    """How often a list of those at the highest risk may be right, and was in the past if known."""
+    if risk not in forecast:
+        return []
+    top = forecast[risk].head(capacity)
+    told = (
+        f"Of the {len(top)} at the highest risk, about {top.sum():.0f} are expected to get a grade "
+        f"{risk.removeprefix('Risk ')}"
+    )
+    found = measured.get("forward", {}).get("list") or measured.get("list")
+    if found:
+        size, own = found["capacity"], found["network"]
+        low, middle, high = (
+            f"{size * own[key]:.0f}" for key in ("precision_low", "precision", "precision_high")
+        )
+        told += (
+            f". Of {size} such students in the past, about {middle} did ({low} to {high}); of {size} "
+            f"chosen by chance, about {size * found['chance']['precision']:.0f}"
+        )
+        kept = found["stability"].get("seeds", {}).get("share")
+        if kept is not None:
+            told += (
+                f". Other networks like these would list about {size * kept:.0f} of the same {size}"
+            )
+    return [("Top of the list", told)]
 
 
 def _meaning(column: str, schema: Schema, coverage: float, line: float) -> str:
@@ -126,8 +165,13 @@ def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
             "Expected number of students beyond the line of the risk: the sum of their risks",
         ),
         (
+            "Drift",
+            "How these students differ from those of the training. PSI, the population stability index: "
+            f"below {MODERATE:g} no drift, from {LARGE:g} on large, unless as much may be chance",
+        ),
+        (
             "Model",
-            f"nextsem: the mean of {forecaster.members} recurrent networks, "
+            f"nextsem: {forecaster.members} recurrent networks together, the first of them "
             f"{architecture.layers} x {architecture.hidden} {architecture.cell}",
         ),
         ("Forecasts from", ", ".join(["grades before", *schema.categories, *schema.numbers])),

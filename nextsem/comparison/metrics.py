@@ -90,6 +90,12 @@ def correlation_ratio(categories: Texts, values: Numbers) -> float:
     return float(np.sqrt(means.var(ddof=0) / total)) if total > 0 else float("nan")
 
 
+def largest(groups: Texts) -> list[str]:
+    """The groups of most students, in alphabetical order."""
+    found, sizes = np.unique(groups[groups != ""], return_counts=True)
+    return sorted(found[np.argsort(-sizes, kind="stable")[:SHOWN]].tolist())
+
+
 def by_group(
     groups: Texts, squared: Numbers, error: Numbers, held: Numbers
 ) -> dict[str, dict[str, Any]]:
@@ -106,8 +112,7 @@ def by_group(
     of its 95 % interval (`mse_low`, ...). Of a group of fewer than `LEAST` students only that.
     """
     result: dict[str, dict[str, Any]] = {}
-    found, sizes = np.unique(groups[groups != ""], return_counts=True)
-    for group in sorted(found[np.argsort(-sizes, kind="stable")[:SHOWN]].tolist()):
+    for group in largest(groups):
         rows = groups == group
         count = int(rows.sum())
         if count < LEAST:

@@ -5,6 +5,7 @@ They are as wide as a phone can show without making their text too small to read
 
 import textwrap
 import warnings
+from collections.abc import Iterable
 from math import isnan
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,38 @@ NAMES = {
 }
 _WIDTH = 5.2  # inches
 _OURS, _THEIRS, _PALE, _GREY = "#b2182b", "#2166ac", "#92c5de", "#777777"
+
+
+def of_comparison(
+    metrics: dict[str, Any], bins: pd.DataFrame, terms: pd.DataFrame
+) -> dict[str, Figure]:
+    """All that are drawn of a comparison, by their names.
+
+    Parameters
+    ----------
+    metrics : what `metrics/crossvalidation.json` holds, NaN for null
+    bins, terms : `metrics/plots/reliability.csv` and `by_semester.csv`
+    """
+    of, ahead = metrics["of"], metrics["forward"]
+    title = f"{of['students']:,} students, {of['repeats']} x {of['folds']} folds"
+    return {
+        "forecasters": forecasters(metrics["forecasters"], metrics["against"], title),
+        "by_semester": by_semester(terms, title),
+        "forward": forward(ahead, of["coverage"], f"{ahead['n']:,} forecasts" if ahead else ""),
+        "groups": groups(metrics["groups"], of["coverage"], title),
+        "reliability": reliability(bins, of["risk_of"], metrics["risk"], title),
+    }
+
+
+def share_axes(figures: list[Figure]) -> None:
+    """Give the plots of alike figures the same limits, so that they can be compared by eye."""
+    for plots in zip(*(figure.axes for figure in figures), strict=False):
+        for which in ("xlim", "ylim"):
+            limits = np.array([getattr(axes, f"get_{which}")() for axes in plots])
+            upwards = limits[0, 0] < limits[0, 1]
+            low, high = limits.min(), limits.max()
+            for axes in plots:
+                axes.set(**{which: (low, high) if upwards else (high, low)})
 
 
 def forecasters(
@@ -73,17 +106,10 @@ def by_semester(terms: pd.DataFrame, title: str) -> Figure:
     `terms` has columns semester, network, last and linear (MSE), and the number of students n.
     """
     figure, axes = _new(4.2, "Error by the semester that is forecast", title)
-    styles = {"network": ("o-", _OURS), "linear": ("^-", _THEIRS), "last": ("s-", _GREY)}
-    for name, (style, color) in styles.items():
-        axes.plot(range(len(terms)), terms[name], style, color=color, ms=5, label=NAMES[name])
-    labels = [f"{term}\n{n:,}" for term, n in zip(terms["semester"], terms["n"], strict=True)]
-    step = 1 + len(labels) // 8
-    axes.set_xticks(range(0, len(labels), step), labels[::step], fontsize=9)
-    axes.margins(x=0.08)
+    _errors(axes, terms, "last")
+    _name_terms(axes, terms["semester"], terms["n"])
     axes.grid(axis="x", visible=False)
     axes.set(xlabel="Semester, and number of students", ylabel="Mean squared error")
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, frameon=False, fontsize=8.5)
     return figure
 
 
@@ -103,22 +129,32 @@ def forward(found: dict[str, Any], coverage: float, title: str) -> Figure:
     _title(figure, heading, title)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     origins = pd.DataFrame(found["origins"]).T
-    styles = {"network": ("o-", _OURS), "linear": ("^-", _THEIRS), "boosted_trees": ("s-", _GREY)}
-    for name, (style, color) in styles.items():
-        above.plot(range(len(origins)), origins[name], style, color=color, ms=5, label=NAMES[name])
-    above.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, frameon=False, fontsize=8.5)
+    _errors(above, origins, "boosted_trees")
     below.plot(range(len(origins)), origins["coverage"], "o-", color=_OURS, ms=5)
     below.axhline(coverage, color=_GREY, lw=1, ls=":")
-    labels = [f"{name}\n{n:,.0f}" for name, n in origins["n"].items()]
-    step = 1 + len(labels) // 8
-    below.set_xticks(range(0, len(labels), step), labels[::step], fontsize=9)
+    _name_terms(below, origins.index, origins["n"])
     for axes, label in ((above, "Mean squared error"), (below, "Coverage")):
         _plain(axes)
-        axes.margins(x=0.08)
         axes.set_ylabel(label)
-    above.set_ylim(bottom=0)
     below.set_xlabel("Point in time, and number of students")
     return figure
+
+
+def _errors(axes: Axes, table: pd.DataFrame, other: str) -> None:
+    """The errors of the network, linear regression and another forecaster, from row to row."""
+    styles = {"network": ("o-", _OURS), "linear": ("^-", _THEIRS), other: ("s-", _GREY)}
+    for name, (style, color) in styles.items():
+        axes.plot(range(len(table)), table[name], style, color=color, ms=5, label=NAMES[name])
+    axes.margins(x=0.08)
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=3, frameon=False, fontsize=8.5)
+
+
+def _name_terms(axes: Axes, names: Iterable[object], counts: Iterable[float]) -> None:
+    """Say below the axes which terms there are, not all where they are many, and of how many."""
+    labels = [f"{name}\n{count:,.0f}" for name, count in zip(names, counts, strict=True)]
+    step = 1 + len(labels) // 8
+    axes.set_xticks(range(0, len(labels), step), labels[::step], fontsize=9)
 
 
 def reliability(bins: pd.DataFrame, risk_of: str, scores: dict[str, float], title: str) -> Figure:

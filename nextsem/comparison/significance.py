@@ -1,6 +1,6 @@
 """Whether one forecaster is better than another: tests and intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -131,13 +131,19 @@ class Worse(NamedTuple):
     p: float
 
 
-MEASURES = {"mse": "mean squared error", "bias": "bias", "coverage": "coverage of the ranges"}
+MEASURES = {
+    "mse": "mean squared error",
+    "bias": "bias",
+    "coverage": "coverage of the ranges",
+    "fnr": "false-negative rate",
+    "precision": "precision of the list",
+}
 
 
 def got_worse(
     before: dict[str, Any], after: dict[str, Any], students: int, correlation: float = 0.0
 ) -> list[Worse]:
-    """Coverage, errors and biases that got worse, for all or for a group, beyond their uncertainty.
+    """What of `MEASURES` got worse, for all or for a group, beyond its uncertainty.
 
     Parameters
     ----------
@@ -151,12 +157,13 @@ def got_worse(
         for key in new
         if key in old
     }
-    corrected = holm([_p(each) for each in changes.values()])  # of many, some move by chance
-    worse = {
+    corrected = holm([p_of(each) for each in changes.values()])  # of many, some move by chance
+    worse: dict[str, Callable[[float, float], bool]] = {
         "mse": lambda then, now: now > then,
         "bias": lambda then, now: abs(now) > abs(then),
         "coverage": lambda then, now: now < then,
     }
+    worse |= {"fnr": worse["mse"], "precision": worse["coverage"]}
     return [
         Worse(whom, MEASURES[what], old[whom, what], new[whom, what], each, p)
         for ((whom, what), each), p in zip(changes.items(), corrected, strict=True)
@@ -164,7 +171,7 @@ def got_worse(
     ]
 
 
-def _p(rise: Estimate) -> float:
+def p_of(rise: Estimate) -> float:
     """The p-value of there being no change: how far its interval is from holding 0."""
     reach = rise.value - rise.low if rise.value > 0 else rise.high - rise.value
     if reach == 0:
@@ -178,10 +185,19 @@ def _estimates(metrics: dict[str, Any], students: int) -> dict[tuple[str, str], 
     share = metrics.get("intervals", {}).get("coverage")
     if share is not None:
         result["all students", "coverage"] = Estimate(share, *share_interval(share, students))
-    for column, groups in metrics.get("groups", {}).items():
-        for group, each in groups.items():
-            for what in MEASURES:
-                ends = [each.get(key) for key in (what, f"{what}_low", f"{what}_high")]
-                if None not in ends:
-                    result[f"{column} {group}", what] = Estimate(*ends)
+    forward = metrics.get("forward", {})
+    mse = {"mse": forward.get("network"), "mse_low": forward.get("low")}
+    mse |= {"mse_high": forward.get("high")}
+    found = [
+        ("all students", metrics.get("list", {}).get("network", {})),
+        ("forward in time", mse | forward.get("list", {}).get("network", {})),
+    ]
+    for columns in (metrics.get("groups", {}), metrics.get("fairness", {}).get("columns", {})):
+        for name, groups in columns.items():
+            found += [(f"{name} {group}", each) for group, each in groups.items()]
+    for whom, each in found:
+        for what in MEASURES:
+            ends = [each.get(key) for key in (what, f"{what}_low", f"{what}_high")]
+            if None not in ends:
+                result[whom, what] = Estimate(*ends)
     return result

@@ -14,6 +14,8 @@ import pandas as pd
 from scipy.special import ndtr
 
 from nextsem.advice import intervals
+from nextsem.comparison import lists
+from nextsem.comparison.fairness import at_the_line
 from nextsem.comparison.metrics import LEAST, brier, by_group, errors, within, worse
 from nextsem.comparison.significance import clustered_difference, paired_difference
 from nextsem.forecaster.calibration import Calibration
@@ -70,14 +72,20 @@ def assessed(
     and `held` (whether the interval did), `category` (of the calibration), `happened` (whether the
     grade was worse than the line) and its probability by the network (`risk`), by linear regression
     with normal errors (`risk_linear`), and by the share of all others in that term (`risk_base`).
+    Also the risks (`risk_half_1`, ...) of the columns that are there of `lists.OTHERS`.
     """
     schema = students.schema
+    others = [name for name in lists.OTHERS if name in forecasts]
+    risks = pd.DataFrame(np.nan, index=forecasts.index, columns=[f"risk_{name}" for name in others])
     ranges, risk, base = np.full((len(forecasts), 2), np.nan), *np.full((2, len(forecasts)), np.nan)
     happened = worse(students.grades, line, schema.lower_is_better)
     for part, calibration in enumerate(calibrations):
         rows = np.flatnonzero(forecasts["part"] == part)
         own = forecasts.iloc[rows]
         ranges[rows], risk[rows] = ranges_and_risk(calibration, own, coverage, line, schema)
+        for place, name in enumerate(others):
+            other = own.assign(network=own[name])
+            risks.iloc[rows, place] = ranges_and_risk(calibration, other, coverage, line, schema)[1]
         base[rows] = _shares_of_others(happened, own["student"].to_numpy())[own["term"]]
     below = ndtr((line - forecasts["linear"]) / forecasts["linear_sd"])
     actual, network = forecasts["actual"].to_numpy(), forecasts["network"].to_numpy()
@@ -92,6 +100,7 @@ def assessed(
         risk=risk,
         risk_linear=1 - below if schema.lower_is_better else below,
         risk_base=base,
+        **risks,
     )
 
 
@@ -117,12 +126,19 @@ def _categories(forecasts: pd.DataFrame, students: Students, column: str | None)
     return np.array([*students.vocabulary[place], ""])[codes]
 
 
-def summary(forecasts: pd.DataFrame, students: Students, others: pd.DataFrame) -> dict[str, Any]:
+def summary(
+    forecasts: pd.DataFrame,
+    candidates: pd.DataFrame,
+    students: Students,
+    others: pd.DataFrame,
+    capacity: int,
+) -> dict[str, Any]:
     """All that `metrics/crossvalidation.json` holds.
 
     Parameters
     ----------
     forecasts : what `assessed` gives
+    candidates : what `lists.candidates` gives of them, with lists of this `capacity`
     others : columns of groups that the forecasters do not know, in the order of the students
     """
     names = forecasters(forecasts)
@@ -136,6 +152,13 @@ def summary(forecasts: pd.DataFrame, students: Students, others: pd.DataFrame) -
     each = of_students(headline)
     columns = {name: students.category(name) for name in students.schema.categories}
     columns |= {str(name): others[name].to_numpy(dtype=str) for name in others}
+    lower_is_better, at_origins = students.schema.lower_is_better, candidates["kind"] == "origin"
+    shortlists = [
+        lists.quality(own, capacity, lower_is_better)
+        for own in (candidates[~at_origins], candidates[at_origins])
+    ]
+    forward = _forward(forecasts[forecasts["kind"] == "origin"], headline)
+    fair = candidates[at_origins] if at_origins.any() else candidates[~at_origins]
     return {
         "forecasters": {name: _scores(headline, name) for name in names},
         "against": {
@@ -160,15 +183,17 @@ def summary(forecasts: pd.DataFrame, students: Students, others: pd.DataFrame) -
             for name, column in columns.items()
         },
         "members": members.agg(["mean", "std", "min", "max"]).rename({"std": "sd"}).to_dict(),
-        "forward": _forward(forecasts[forecasts["kind"] == "origin"], headline),
+        "list": shortlists[0],
+        "fairness": at_the_line(fair, columns) if shortlists[0] else {},
+        "forward": forward | ({"list": shortlists[1]} if forward else {}),
     }
 
 
 def _forward(rows: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     """How good the forecasts of points in time are, `n` in all; {} if there are none.
 
-    `out_of_fold` is the network's error on the same grades in the folds, where later grades of
-    other students teach, too.
+    `low` and `high` are the ends of the interval of the network's error; `out_of_fold` is its error on
+    the same grades in the folds, where later grades of other students teach, too.
     """
     rows = rows[rows.groupby("label")["student"].transform("nunique") >= LEAST]
     if rows.empty:
@@ -176,10 +201,12 @@ def _forward(rows: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
     names = forecasters(rows)
     squared = rows[names].sub(rows["actual"], axis=0) ** 2
     network, clusters = squared["network"].to_numpy(), rows["student"].to_numpy()
+    mean = clustered_difference(network, 0.0 * network, clusters)
     same = rows[["student", "term"]].merge(headline, on=["student", "term"])
     figures = _mse_of("network", "linear", "boosted_trees")
     return {
         **{name: squared[name].mean() for name in names},
+        **{"low": max(mean.low, 0.0), "high": mean.high},
         "n": len(rows),
         "coverage": rows["held"].mean(),
         "out_of_fold": same["squared"].mean(),

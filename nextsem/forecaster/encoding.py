@@ -1,11 +1,12 @@
 """How students become a network's inputs and targets."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
 
+from nextsem.forecaster.piecewise import bin_edges, encode
 from nextsem.network.network import Inputs
 from nextsem.network.training import Examples
 from nextsem.shared.params import Model, Train
@@ -14,6 +15,8 @@ from nextsem.students.students import UNKNOWN, Mask, Numbers, Students
 # The mean and the standard deviation of a term with few grades are pulled towards those of all
 # grades, as if so many of these were the term's own.
 _USUAL_GRADES = 5
+# So many first steps are told apart by their place; later ones count as the last of these.
+_MOST_PLACES = 12
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Encoding:
 
     At each step enter the grade of a term and what is known then; the target is the grade of the
     term after it. With the layout "flat" there is one step, in which all grades but the last enter.
+    Encoded, in bins, enter the place of the step, grades and numbers, and last the change since the
+    grade before and the mean of the grades so far.
 
     Attributes
     ----------
@@ -31,9 +36,12 @@ class Encoding:
     vocabulary : the categories of each column
     shares : the share of students in each of them
     gaps, number_gaps : whether further inputs mark the grades, and the numbers, that are missing
+    used_categories, used_numbers : the columns that enter, counted from 0
     ahead_categories, ahead_numbers : the columns whose value is known before the term is over
     layout : "semesters" or "flat"
     every_semester : whether the network learns to forecast each term, or only the last one
+    edges, further_edges : those of the bins of each number that enters, and of the change and the
+        mean; empty where nothing enters encoded
     """
 
     center: list[float]
@@ -44,14 +52,31 @@ class Encoding:
     shares: list[list[float]]
     gaps: bool
     number_gaps: bool
+    used_categories: list[int]
+    used_numbers: list[int]
     ahead_categories: list[int]
     ahead_numbers: list[int]
     layout: str
     every_semester: bool
+    edges: list[list[float]] = field(default_factory=list)
+    further_edges: list[list[float]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, students: Students, model: Model, train: Train) -> Self:
-        """The encoding for these training students."""
+    def of(
+        cls,
+        students: Students,
+        model: Model,
+        train: Train,
+        used: tuple[list[int], list[int]],
+        bins: int,
+    ) -> Self:
+        """The encoding for these training students.
+
+        Parameters
+        ----------
+        used : the columns of categories and of numbers that enter, counted from 0
+        bins : of the encoded inputs; 0 for none
+        """
         terms = students.grades.shape[1]
         center, spread = np.zeros(terms), np.ones(terms)
         if train.standardize:
@@ -68,7 +93,7 @@ class Encoding:
         known = students.known
         some = known.any(axis=1)
         before_last = np.arange(terms) < students.last_place[:, None]
-        return cls(
+        self = cls(
             center.tolist(),
             spread.tolist(),
             number_center.tolist(),
@@ -76,11 +101,20 @@ class Encoding:
             students.vocabulary,
             [(each / max(each.sum(), 1)).tolist() for each in counts],
             bool((before_last & ~known)[some].any()),
-            bool(np.isnan(numbers).any()),
+            bool(np.isnan(numbers[:, used[1]]).any()),
+            *used,
             [place for place, name in enumerate(schema.categories) if name in schema.ahead],
             [place for place, name in enumerate(schema.numbers) if name in schema.ahead],
             model.layout,
             train.every_semester,
+        )
+        if not bins:
+            return self
+        plain, taught = self._numbers(students), self.examples(students).weights.numpy().T > 0
+        return replace(
+            self,
+            edges=bin_edges(plain, taught, bins),
+            further_edges=bin_edges(self._further(plain), taught, bins),
         )
 
     @property
@@ -89,35 +123,40 @@ class Encoding:
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """How many categories each column has."""
-        return tuple(len(own) for own in self.vocabulary)
+        """How many categories each column has that enters."""
+        return tuple(len(self.vocabulary[column]) for column in self.used_categories)
+
+    @property
+    def _places(self) -> int:
+        """How many steps are told apart by their place."""
+        return min(1 if self.layout == "flat" else self.terms - 1, _MOST_PLACES)
 
     def share_tensors(self) -> list[torch.Tensor]:
-        return [torch.tensor(each, dtype=torch.float32) for each in self.shares]
+        shares = [self.shares[column] for column in self.used_categories]
+        return [torch.tensor(each, dtype=torch.float32) for each in shares]
 
     def inputs(self, students: Students) -> Inputs:
         """What is known of students at each step; they may have fewer or more terms than these."""
-        before = self._resized(students.grades)[:, :-1]
-        scaled = (before - self.center[:-1]) / np.array(self.spread[:-1])
-        missing = np.isnan(scaled)
-        grades = np.where(missing, _mean_so_far(scaled), scaled)
-        parts = [grades[..., None], *([missing[..., None]] if self.gaps else [])]
-        if self.layout == "flat":
-            parts = [np.swapaxes(part, 1, 2) for part in parts]
-        numbers = self._at_steps(students.numbers, self.ahead_numbers, np.nan)
-        numbers = (numbers - self.number_center) / np.array(self.number_spread)
-        parts.append(np.nan_to_num(numbers))
-        if self.number_gaps:
-            parts.append(np.isnan(numbers))
+        numbers = self._numbers(students)
         codes = self._at_steps(self._own_codes(students), self.ahead_categories, UNKNOWN)
+        codes = codes[..., self.used_categories]
         first = np.cumsum([0, *self.categories])
         for column in range(len(self.categories)):
             own = codes[..., column]
             codes[..., column] = np.where(own == UNKNOWN, first[-1] + column, own + first[column])
-        joined = np.concatenate([part.astype(np.float32) for part in parts], axis=2)
+        encoded = numbers[..., :0]
+        if self.edges:
+            places = np.minimum(np.arange(numbers.shape[1]), self._places - 1)
+            place = np.broadcast_to(
+                np.eye(self._places)[places], (*numbers.shape[:2], self._places)
+            )
+            bins = encode(numbers, self.edges), encode(self._further(numbers), self.further_edges)
+            encoded = np.concatenate([place, *bins], axis=2)
         return Inputs(
-            torch.from_numpy(np.ascontiguousarray(joined.swapaxes(0, 1))),
-            torch.from_numpy(np.ascontiguousarray(codes.swapaxes(0, 1), dtype=np.int64)),
+            *(
+                _by_step(part, kind)
+                for part, kind in ((numbers, np.float32), (codes, np.int64), (encoded, np.float32))
+            )
         )
 
     def examples(self, students: Students) -> Examples:
@@ -161,6 +200,31 @@ class Encoding:
     def described(self) -> dict[str, Any]:
         return asdict(self)
 
+    def _numbers(self, students: Students) -> Numbers:
+        """The numbers that enter at each step, scaled, [students, steps, numbers]."""
+        before = self._resized(students.grades)[:, :-1]
+        scaled = (before - self.center[:-1]) / np.array(self.spread[:-1])
+        missing = np.isnan(scaled)
+        grades = np.where(missing, _mean_so_far(scaled), scaled)
+        parts = [grades[..., None], *([missing[..., None]] if self.gaps else [])]
+        if self.layout == "flat":
+            parts = [np.swapaxes(part, 1, 2) for part in parts]
+        numbers = self._at_steps(students.numbers, self.ahead_numbers, np.nan)
+        numbers = ((numbers - self.number_center) / np.array(self.number_spread))[
+            ..., self.used_numbers
+        ]
+        parts.append(np.nan_to_num(numbers))
+        if self.number_gaps:
+            parts.append(np.isnan(numbers))
+        return np.concatenate([part.astype(float) for part in parts], axis=2)
+
+    def _further(self, numbers: Numbers) -> Numbers:
+        """The change since the grade before and the mean so far, [students, steps, 2]."""
+        grades = numbers[..., 0]
+        change = np.diff(grades, axis=1, prepend=grades[:, :1])
+        mean = np.cumsum(grades, axis=1) / np.arange(1, grades.shape[1] + 1)
+        return np.stack([change, mean], axis=-1)
+
     def _own_codes(self, students: Students) -> Numbers:
         """The students' categories in this encoding's codes; one that it does not have is UNKNOWN."""
         codes = np.full(students.codes.shape, UNKNOWN)
@@ -189,6 +253,11 @@ class Encoding:
             return values[:, :terms]
         padding = [(0, 0), (0, lacking), *[(0, 0)] * (values.ndim - 2)]
         return np.pad(values, padding, constant_values=missing)
+
+
+def _by_step(values: Any, kind: type) -> torch.Tensor:
+    """[steps, students, ...] of [students, steps, ...]."""
+    return torch.from_numpy(np.ascontiguousarray(values.swapaxes(0, 1), dtype=kind))
 
 
 def _center_and_spread(values: Numbers, pooled: bool = True) -> tuple[Numbers, Numbers]:

@@ -7,33 +7,91 @@ import numpy as np
 
 from nextsem.students.students import Numbers, Students
 
+LEAST = 5  # students in each bin, and in each mean: a forecaster tells no single one's value
+OTHERS = "others"  # categories that have no share of their own
+_BINS = 10  # deciles, as is usual for the population stability index
+_CATEGORIES = 20  # with a share of their own, the most frequent ones
+
 
 @dataclass(frozen=True)
-class Profile:
-    """Grades and number columns of students, in a form that JSON holds.
-
-    It has no categories: the forecaster itself knows which ones it was trained on.
+class Distribution:
+    """How the values of a column are distributed.
 
     Attributes
     ----------
-    columns : for each term and each number column that has a value: the count of students, mean,
-        standard deviation, lowest and highest; of a number column, those of the last known values
+    count, mean, sd : how many students have a value, and of these
+    low, high : the mean of the `LEAST` lowest values and of the highest
+    edges : inner ends of bins, of about as many students each where values differ
+    shares : [edges + 1], of the students in each bin: below the first edge, ..., from the last on
     """
 
-    columns: dict[str, list[float]]
+    count: int
+    mean: float
+    sd: float
+    low: float
+    high: float
+    edges: list[float]
+    shares: list[float]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What students were like, in a form that JSON holds.
+
+    Attributes
+    ----------
+    students : how many
+    numbers : of each term's grade, and of the last known value of each number column, where
+        2 * `LEAST` students or more have one
+    categories : for each column, the share of students of each category when last known ("" for
+        none); those of fewer than `LEAST` students, and less frequent ones, are `OTHERS`
+    """
+
+    students: int
+    numbers: dict[str, Distribution]
+    categories: dict[str, dict[str, float]]
 
     @classmethod
     def of(cls, students: Students) -> Self:
         """The profile of a table of students."""
-        last = students.numbers[np.arange(len(students)), students.last_place]
-        names = [*(f"grade {name}" for name in students.schema.terms), *students.schema.numbers]
-        values = [*students.grades.T, *last.T]
-        described = zip(names, map(_described, values), strict=True)
-        return cls({name: numbers for name, numbers in described if numbers})
+        columns = known_values(students)
+        numbers = {
+            name: _distribution(np.sort(values))
+            for name, values in columns.items()
+            if len(values) >= 2 * LEAST
+        }
+        categories = {}
+        for name in students.schema.categories:
+            found, counts = np.unique(students.category(name), return_counts=True)
+            kept = [place for place in np.argsort(-counts)[:_CATEGORIES] if counts[place] >= LEAST]
+            shares = {str(found[place]): float(counts[place] / len(students)) for place in kept}
+            categories[name] = shares | {OTHERS: max(0.0, 1 - sum(shares.values()))}
+        return cls(len(students), numbers, categories)
 
 
-def _described(values: Numbers) -> list[float]:
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return []
-    return [*map(float, (len(known), known.mean(), known.std(), known.min(), known.max()))]
+def known_values(students: Students) -> dict[str, Numbers]:
+    """The grades of each term, and the last value of each number column, as far as they are known."""
+    last = students.numbers[np.arange(len(students)), students.last_place]
+    names = [*(f"grade {name}" for name in students.schema.terms), *students.schema.numbers]
+    values = [*students.grades.T, *last.T]
+    return {name: own[np.isfinite(own)] for name, own in zip(names, values, strict=True)}
+
+
+def _distribution(values: Numbers) -> Distribution:
+    """That of sorted values."""
+    edges: list[float] = []
+    places = [0]
+    for edge in np.quantile(values, np.arange(1, _BINS) / _BINS):
+        place = int(np.searchsorted(values, edge))
+        if min(place - places[-1], len(values) - place) >= LEAST:
+            edges.append(float(edge))
+            places.append(place)
+    return Distribution(
+        count=len(values),
+        mean=float(values.mean()),
+        sd=float(values.std()),
+        low=float(values[:LEAST].mean()),
+        high=float(values[-LEAST:].mean()),
+        edges=edges,
+        shares=(np.diff([*places, len(values)]) / len(values)).tolist(),
+    )

@@ -26,10 +26,13 @@ class Inputs(NamedTuple):
     numbers : [steps, students, numbers], float32; the first one is the grade
     codes : [steps, students, columns], int64; rows in one table of all columns' categories. After
         the last category it has one more row for each column: its category is not known
+    encoded : [steps, students, encoded], float32; the numbers in a form in which thresholds are
+        easily learnt
     """
 
     numbers: Tensor
     codes: Tensor
+    encoded: Tensor
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Architecture:
     Attributes
     ----------
     numbers : how many numbers enter at each step
+    encoded : how many of the encoded inputs, the first ones, enter the layers as well
     categories : for each column of categories, how many there are
     slopes : factor on the slopes that each category has for the grade; 0 for no such slopes
     lags : how many of the last grades the linear path sees; 0 for no linear path
@@ -55,6 +59,7 @@ class Architecture:
     hidden: int = 64
     dropout: float = 0.2
     output: Literal["linear", "relu"] = "linear"
+    encoded: int = 0
 
     @property
     def linear(self) -> int:
@@ -66,7 +71,10 @@ class Architecture:
         gates = CELLS[self.cell].gates * self.hidden
         shapes = {}
         for layer in range(self.layers):
-            shapes[f"input_{layer}"] = (self.hidden if layer else self.numbers, gates)
+            shapes[f"input_{layer}"] = (
+                self.hidden if layer else self.numbers + self.encoded,
+                gates,
+            )
             shapes[f"recurrent_{layer}"] = (self.hidden, gates)
             shapes[f"input_bias_{layer}"] = (1, gates)
             shapes[f"recurrent_bias_{layer}"] = (1, gates)
@@ -129,7 +137,8 @@ def forward(
     views = architecture.views(weights)
     networks, (steps, students, _) = len(weights), inputs.numbers.shape
     grade = inputs.numbers[..., :1].reshape(-1, 1)
-    leaving = inputs.numbers.reshape(1, steps * students, -1).expand(networks, -1, -1)
+    entering = torch.cat([inputs.numbers, inputs.encoded[..., : architecture.encoded]], dim=-1)
+    leaving = entering.view(1, steps * students, -1).expand(networks, -1, -1)
     for layer in range(architecture.layers):
         entering = torch.baddbmm(views[f"input_bias_{layer}"], leaving, views[f"input_{layer}"])
         if layer == 0 and "categories" in views:

@@ -1,5 +1,6 @@
 """What a change did: parameters, code and data that differ, and the errors on the same folds."""
 
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from nextsem.students.students import Numbers
 
 CROSSVALIDATION, TEST = "metrics/crossvalidation.json", "metrics/test.json"
 DATA, FOLD_ERRORS = "metrics/data.json", "metrics/plots/fold_errors.csv"
+LIST = "data/predictions/list.csv"
 TOLERANCE = "review.tolerance"
 # What stands in the table of metrics; `dvc metrics diff` has all the others.
 OUT_OF_FOLD = {
@@ -21,9 +23,14 @@ OUT_OF_FOLD = {
     "forecasters.network.mae": "mean absolute error, out of fold",
     "forecasters.network.r2": "R², out of fold",
     "forward.network": "mean squared error, forward in time",
+    "forward.coverage": "coverage of the ranges, forward in time",
     "intervals.coverage": "coverage of the ranges, out of fold",
     "intervals.width": "mean width of the ranges, out of fold",
     "risk.brier": "Brier score of the risk, out of fold",
+    "list.network.precision": "precision of the list, out of fold",
+    "list.network.recall": "recall of the list, out of fold",
+    "list.stability.seeds.share": "share of the list that other networks also list",
+    "forward.list.network.precision": "precision of the list, forward in time",
 }
 ON_TEST = {"mse": "mean squared error, test rows", "mae": "mean absolute error, test rows"}
 # Their errors depend on the grades and the folds alone: the same errors are of the same students.
@@ -247,7 +254,8 @@ class Change:
         result = []
         for (path, title), now in after.items():
             then = before.get((path, title))
-            rise = None if then is None or now is None or not comparable[path] else now - then
+            same = comparable[path] and ("forward" not in title or self.same_points_in_time)
+            rise = None if then is None or now is None or not same else now - then
             result.append(Metric(title, then, now, rise))
         return result
 
@@ -261,12 +269,46 @@ class Change:
         return before == after
 
     @cached_property
+    def same_points_in_time(self) -> bool:
+        """Whether both were forecast forward in time at the same points, for the same grades."""
+        before, after = (each.metrics(CROSSVALIDATION).get("forward", {}) for each in self.both)
+        same = [before.get(name) == after.get(name) for name in ("n", *FINGERPRINTS)]
+        return all(same) and [*before.get("origins", {})] == [*after.get("origins", {})]
+
+    @cached_property
+    def in_common(self) -> float | None:
+        """Which share of the base's lists is on those of the change.
+
+        None where this DVC has not got the lists, which name students and are not in Git.
+        """
+        contents = [each.cached(LIST) for each in self.both]
+        if None in contents or self.obstacles:
+            return None
+        before, after = (pd.read_csv(io.BytesIO(each or b""), dtype=str) for each in contents)
+        before = before[before["list"].isin(after["list"])]
+        return len(before.merge(after)) / len(before) if len(before) else None
+
+    @cached_property
+    def usually_in_common(self) -> dict[str, float] | None:
+        """The `share` of a list that stays when only seeds and training students are others."""
+        own = self.base.metrics(CROSSVALIDATION).get("list", {}).get("stability", {})
+        return own.get("repeats") or own.get("seeds")
+
+    @property
+    def another_list(self) -> bool:
+        """Whether fewer students stay on the list than seeds alone explain."""
+        share, usual = self.in_common, self.usually_in_common
+        return share is not None and usual is not None and share < usual["share_low"]
+
+    @cached_property
     def worse(self) -> dict[str, Worse]:
         """What got worse beyond its uncertainty, by the name by which it can be accepted."""
         found = self.on_folds
         if found is None:
             return {}
         before, after = (each.metrics(CROSSVALIDATION) for each in self.both)
+        if not self.same_points_in_time:
+            before = {name: own for name, own in before.items() if name != "forward"}
         worse = significance.got_worse(before, after, found.forecasts, found.correlation)
         if self.verdict == "worse":
             sure = found.difference

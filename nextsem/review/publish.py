@@ -6,7 +6,7 @@ from typing import Any
 
 from nextsem.comparison.pictures import NAMES
 from nextsem.review.review import templates
-from nextsem.review.revisions import Revision, changed_files, changes
+from nextsem.review.revisions import CARD, Revision, changed_files, changes
 from nextsem.shared.errors import InputError
 from nextsem.shared.files import whole_files, write_metrics
 
@@ -19,6 +19,8 @@ METRICS = ("crossvalidation", "data", "test")
 def keep(name: str, experiment: Revision) -> str:
     """Write an experiment's results to docs/published/NAME.json, and docs/results.md anew.
 
+    Its model card, if it has one, goes to docs/published/NAME.md.
+
     Returns the commit that the experiment was run on.
 
     Raises
@@ -29,6 +31,8 @@ def keep(name: str, experiment: Revision) -> str:
     result = results(experiment)
     with whole_files() as place:
         write_metrics(result, place(FOLDER / f"{name}.json"))
+        if card := experiment.content(CARD):
+            place(FOLDER / f"{name}.md").write_bytes(card)
     with whole_files() as place:
         place(PAGE).write_text(text(FOLDER), encoding="utf-8")
     return str(result["revision"])
@@ -60,4 +64,5 @@ def results(experiment: Revision) -> dict[str, Any]:
 def text(folder: Path) -> str:
     """The page of all results that a folder holds."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
-    return templates().get_template("results.md").render(kept=kept, names=NAMES)
+    cards = [name for name in kept if (folder / f"{name}.md").exists()]
+    return templates().get_template("results.md").render(kept=kept, names=NAMES, cards=cards)

@@ -4,7 +4,9 @@ import base64
 import io
 from dataclasses import dataclass
 from itertools import pairwise
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from markdown_it import MarkdownIt
@@ -13,10 +15,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from nextsem.comparison import pictures
+from nextsem.comparison.wording import number
 from nextsem.review.change import CROSSVALIDATION, Change, headlines
-from nextsem.review.review import PLOTS, markdown, number, templates
-from nextsem.review.revisions import Revision, flat, md5
+from nextsem.review.review import PLOTS, markdown, templates
+from nextsem.review.revisions import CARD, Revision, flat
+from nextsem.shared.errors import InputError
 
+TABLES = ("reliability", "by_semester")
 LOSS = "metrics/plots/loss.csv"
 PREDICTED = "data/predictions/test.csv"
 
@@ -64,7 +69,13 @@ def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
     change = Change(base, head) if base else None
     if not (change and change.nothing):
         revisions = [base, head] if base else [head]
-        sections += [kept(title, path, revisions) for title, path in PLOTS.items()]
+        drawn = [redrawn(each) for each in revisions]
+        forward = any(each.metrics(CROSSVALIDATION).get("forward") for each in revisions)
+        sections += [
+            kept(title, path, revisions, drawn)
+            for title, path in PLOTS.items()
+            if forward or not path.endswith("forward.png")  # else it says that there are none
+        ]
         sections += [predicted(head, with_grades), Section("Loss", once(losses(revisions)))]
     report = markdown(change) if change else alone(head)
     first, parts = to_html(report)
@@ -85,7 +96,9 @@ def alone(head: Revision) -> str:
     """What is told of one revision, in Markdown."""
     metrics = {title: value for (_, title), value in headlines(head).items()}
     mse = next(iter(metrics.values()))
-    return templates().get_template("alone.md").render(head=head, metrics=metrics, mse=mse)
+    text = templates().get_template("alone.md").render(head=head, metrics=metrics, mse=mse)
+    card = (head.content(CARD) or b"").decode("utf-8")
+    return text + "".join(f"\n## {part}" for part in card.split("\n## ")[1:])
 
 
 def to_html(report: str) -> tuple[str, dict[str, str]]:
@@ -129,11 +142,11 @@ def least(curve: pd.DataFrame) -> str:
 def predicted(head: Revision, with_grades: bool) -> Section:
     """Forecasts of the test rows by their grades, where these are there and may be shown.
 
-    Git has no grades; they are in the workspace, if what it has is what dvc.lock says.
+    Git has no grades; they are in the workspace or in DVC's cache, or somewhere else.
     """
     title = "Forecast by actual grade"
-    content = Path(PREDICTED).read_bytes() if Path(PREDICTED).is_file() else b""
-    if md5(content) != head.checksums("outs").get(PREDICTED):
+    content = head.cached(PREDICTED)
+    if content is None:
         remark = f"Git has no grades, and {PREDICTED} of {head} is not in this workspace."
         return Section(title, [], remark)
     if not (head.simulated or with_grades):
@@ -147,12 +160,33 @@ def predicted(head: Revision, with_grades: bool) -> Section:
     return Section(title, [Picture(str(head), png(pictures.predicted(students)), words)])
 
 
-def kept(title: str, path: str, revisions: list[Revision]) -> Section:
-    """A picture that the pipeline has drawn, of each revision."""
-    drawn = {each: content for each in revisions if (content := each.content(path))}
-    found = [Picture(str(each), png, words_of(path, each)) for each, png in drawn.items()]
-    without = [str(each) for each in revisions if each not in drawn]
+def kept(
+    title: str, path: str, revisions: list[Revision], drawn: list[dict[str, Figure]]
+) -> Section:
+    """A picture that the pipeline has drawn, of each revision; on the same axes, if drawn anew."""
+    contents = {each: content for each in revisions if (content := each.content(path))}
+    figures = [own[name] for own in drawn if (name := Path(path).stem) in own]
+    if len(figures) == len(contents) == 2:
+        pictures.share_axes(figures)
+        contents = {each: png(own) for each, own in zip(contents, figures, strict=True)}
+    found = [Picture(str(each), png, words_of(path, each)) for each, png in contents.items()]
+    without = [str(each) for each in revisions if each not in contents]
     return Section(title, once(found), f"None of {', '.join(without)}." if without else "")
+
+
+def redrawn(revision: Revision) -> dict[str, Figure]:
+    """The pictures of a comparison, from its figures; none if they are not of today's form."""
+
+    def undefined(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: undefined(inner) for key, inner in value.items()}
+        return nan if value is None else value
+
+    try:
+        tables = (revision.table(f"metrics/plots/{name}.csv") for name in TABLES)
+        return pictures.of_comparison(undefined(revision.metrics(CROSSVALIDATION)), *tables)
+    except (InputError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def once(found: list[Picture]) -> list[Picture]:

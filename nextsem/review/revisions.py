@@ -15,7 +15,7 @@ import pandas as pd
 from nextsem.shared import params
 from nextsem.shared.errors import InputError
 
-ACCEPTED = "accepted.yaml"
+ACCEPTED, CARD = "accepted.yaml", "metrics/model-card.md"
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,14 @@ class Revision:
             return Path(path).read_bytes() if Path(path).is_file() else None
         done = _git("show", f"{self.commit}:./{path}")
         return None if done.returncode else done.stdout
+
+    def cached(self, path: str) -> bytes | None:
+        """An output that Git has not got: from the workspace or DVC's cache, or None."""
+        made = self.checksums("outs").get(path, "")
+        for place in (Path(path), Path(".dvc/cache/files/md5", made[:2], made[2:])):
+            if place.is_file() and md5(content := place.read_bytes()) == made:
+                return content
+        return None
 
     def text(self, path: str) -> str:
         """A file, or InputError where it has none."""
@@ -119,13 +127,13 @@ class Revision:
         }
 
     def checksum(self, path: str) -> str:
-        """MD5 of a file, or of the Python files of a folder, as DVC has it in dvc.lock."""
+        """MD5 of a file, or of a folder's Python files and templates, as DVC has it in dvc.lock."""
         if path.endswith(".py") or path.startswith("metrics/"):
             return md5(self.content(path) or b"")
         files = [
             {"md5": md5(self.content(name) or b""), "relpath": name.removeprefix(f"{path}/")}
             for name in self._files(path)
-            if name.endswith(".py")
+            if name.endswith((".py", ".md"))
         ]
         files.sort(key=lambda each: each["relpath"])
         return md5(json.dumps(files, sort_keys=True).encode()) + ".dir"

@@ -17,9 +17,12 @@ if find_spec("numpy") is None:
         ". .venv/bin/activate"
     )
 
-os.environ.update(
-    ATEN_CPU_CAPABILITY="avx2",
-    MKL_CBWR="AVX2",
-    OPENBLAS_CORETYPE="Haswell",
-    OPENBLAS_NUM_THREADS="1",
-)
+PINS = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+# Whether they hold in this process.
+HELD = PINS.items() <= os.environ.items() or sys.modules.keys().isdisjoint({"numpy", "torch"})
+os.environ.update(PINS)

@@ -137,6 +137,15 @@ class Split(_Group):
     seed: Seed
 
 
+class Flexible(_Group):
+    """The networks of the flexible kind."""
+
+    members: int = Field(ge=0, le=10_000)
+    layers: int = Field(ge=1, le=64)
+    hidden: int = Field(ge=1, le=65536)
+    bins: int = Field(ge=1, le=1000)
+
+
 class Model(_Group):
     """The network."""
 
@@ -149,6 +158,7 @@ class Model(_Group):
     linear_path: bool
     category_slopes: float = Field(ge=0, le=10)
     members: int = Field(ge=1, le=10_000)
+    flexible: Flexible
 
 
 class Large(_Group):
@@ -162,6 +172,14 @@ class Large(_Group):
     updates: Positive
 
 
+class Fast(_Group):
+    """How the networks of the flexible kind are fitted."""
+
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    patience: int = Field(ge=0)
+
+
 class Train(_Group):
     """How the network is fitted."""
 
@@ -170,11 +188,11 @@ class Train(_Group):
     epochs: Positive
     patience: int = Field(ge=0)
     validation_size: float = Field(ge=0, le=0.5)
+    flexible: Fast
     large: Large
     standardize: bool
     every_semester: bool
     seed: Seed
-    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
 
 
 class Crossvalidate(_Group):
@@ -198,6 +216,7 @@ class Evaluate(_Group):
     """What a forecast is held against."""
 
     at_risk_below: float
+    capacity: int = Field(ge=5)  # figures of fewer students would tell about single ones
 
 
 class Review(_Group):
@@ -383,8 +402,6 @@ def _explain(error: ValidationError, group: type[BaseModel]) -> str:
             text = f"{key} is {found}; {message}"
         case "model_type":
             text = f"{key} is {found}; allowed: a group of {', '.join(_keys(group, first['loc']))}"
-        case "string_pattern_mismatch" if key == "train.device":
-            text = f"{key} is {found}; allowed: auto, cpu, cuda or cuda:1 and so on"
         case _:
             text = f"{key} is {found}; it should {message}"
     return text + (f" (and {len(others)} more)" if others else "")

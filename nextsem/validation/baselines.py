@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from sklearn.preprocessing import StandardScaler
 
+from nextsem.students.cases import Cases, cases, to_forecast
 from nextsem.students.students import Numbers, Students
-from nextsem.validation.cases import Cases, cases, to_forecast
 from nextsem.validation.inputs import columns, known_beforehand, line
 from nextsem.validation.trees import boosted_trees, forest
 

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from nextsem.forecaster.calibration import Calibration
-from nextsem.forecaster.forecaster import Forecaster, fit_forecasters
+from nextsem.forecaster.fitting import fit_forecasters
+from nextsem.forecaster.forecaster import Forecaster
+from nextsem.shared.parallel import side_by_side
 from nextsem.shared.params import Model, Train
 from nextsem.students.students import Numbers, Students
 from nextsem.validation.baselines import BASELINES, linear_sd
@@ -52,15 +54,16 @@ def forecast_parts(
         for part, state in zip(parts, states, strict=True)
     ]
     trained = fit_forecasters(cohorts, seeds, model, train, by, workers, on_done=on_done)
-    tasks = (delayed(_baseline)(name, students, part) for name in BASELINES for part in parts)
-    rivals = []
-    for forecasts in Parallel(n_jobs=workers or -1, return_as="generator")(tasks):
-        rivals.append(forecasts)
-        on_done()
+    tasks = [delayed(_baseline)(name, students, part) for name in BASELINES for part in parts]
+    rivals = side_by_side(tasks, workers, on_done)
     forecasters = [each.forecaster for each in trained]
+    earlier = [
+        forecaster if {one.kind, other.kind} == {"origin"} else None
+        for forecaster, one, other in zip(forecasters, parts, parts[1:], strict=False)
+    ]
     tables = [
-        _rows(students, place, part, forecasters[place], rivals[place :: len(parts)])
-        for place, part in enumerate(parts)
+        _rows(students, place, part, forecasters[place], before, rivals[place :: len(parts)])
+        for place, (part, before) in enumerate(zip(parts, [None, *earlier], strict=True))
     ]
     return pd.concat(tables, ignore_index=True), [each.calibration for each in forecasters]
 
@@ -78,13 +81,24 @@ def _baseline(name: str, students: Students, part: Part) -> Numbers:
 
 
 def _rows(
-    students: Students, place: int, part: Part, forecaster: Forecaster, rivals: list[Numbers]
+    students: Students,
+    place: int,
+    part: Part,
+    forecaster: Forecaster,
+    before: Forecaster | None,
+    rivals: list[Numbers],
 ) -> pd.DataFrame:
-    """The rows of one part; `rivals` are the forecasts of each baseline, [test, terms]."""
+    """The rows of one part.
+
+    Parameters
+    ----------
+    before : the forecaster of the point in time before, if there is one
+    rivals : the forecasts of each baseline, [test, terms]
+    """
     learnt, test = cohorts_of(part, students)
     scored = test.to_learn & ((test.times == test.times.max()) | (part.kind != "origin"))
     rows, terms = np.nonzero(scored)
-    members = forecaster.member_forecasts(test)
+    prediction = forecaster.predict(test)
     columns: dict[str, Any] = {
         "kind": part.kind,
         "label": part.label,
@@ -96,10 +110,18 @@ def _rows(
         "known": test.known_before[scored],
         "headline": (test.schema.layout == "long") | (terms == scored.shape[1] - 1),
         "actual": test.grades[scored],
-        "network": forecaster.together(members)[scored],
+        # What tells how much a list of students depends on the newest term, and on seeds.
+        "earlier": before.predict(test).forecasts[scored] if before else np.nan,
     }
+    if min(len(kind.weights) for kind in forecaster.networks) > 1:
+        for half in (0, 1):
+            which = slice(half, None, 2)
+            columns[f"half_{half + 1}"] = forecaster.together(prediction.members, which)[scored]
+    columns["network"] = prediction.forecasts[scored]
     columns |= {name: each[scored] for name, each in zip(BASELINES, rivals, strict=True)}
     columns["linear_sd"] = linear_sd(learnt)[terms]
-    columns["spread"] = forecaster.spread(test)[scored]
-    columns |= {f"member_{number}": each[scored] for number, each in enumerate(members, start=1)}
+    columns["spread"] = prediction.spread[scored]
+    columns |= {
+        f"member_{number}": each[scored] for number, each in enumerate(prediction.members, start=1)
+    }
     return pd.DataFrame(columns)

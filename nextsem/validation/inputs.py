@@ -5,8 +5,8 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 
+from nextsem.students.cases import Cases
 from nextsem.students.students import UNKNOWN, Codes, Numbers, Students
-from nextsem.validation.cases import Cases
 
 MOST_COLUMNS = 50  # Up to so many categories get a column each.
 

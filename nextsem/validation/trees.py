@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 
+from nextsem.students.cases import cases, to_forecast
 from nextsem.students.students import UNKNOWN, Numbers, Students
-from nextsem.validation.cases import cases, to_forecast
 from nextsem.validation.inputs import effects, known_codes
 
 LAST_GRADES = 4

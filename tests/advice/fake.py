@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nextsem.forecaster.calibration import Calibration
+from nextsem.forecaster.forecaster import Prediction
 from nextsem.forecaster.profile import Profile
 from nextsem.students.students import Mask, Numbers, Schema, Students
 
@@ -61,9 +62,12 @@ class Mean:
 
     def calibrated(self) -> "Mean":
         rows, places = np.nonzero(self.students.to_learn)
-        residuals = (self.students.grades - self.forecasts(self.students))[rows, places]
-        colleges = self.students.category("College")[rows]
-        self.calibration = Calibration.of(residuals, places, places, "College", colleges)
+        forecasts = self.predict(self.students).forecasts[rows, places]
+        residuals = self.students.grades[rows, places] - forecasts
+        colleges, same = self.students.category("College")[rows], np.full(len(rows), 0.1)
+        self.calibration = Calibration.of(
+            residuals, places, places, "College", colleges, forecasts, same, False
+        )
         return self
 
     def member_forecasts(self, students: Students) -> Numbers:
@@ -77,22 +81,22 @@ class Mean:
         assert known.shape == forecast.shape
         return np.stack([forecast - 0.1, forecast + 0.1])
 
-    def together(self, members: Numbers) -> Numbers:
-        return np.clip(members.mean(axis=0), *self.schema.grade_range)
-
-    def forecasts(self, students: Students) -> Numbers:
-        return self.together(self.member_forecasts(students))
-
-    def next_forecasts(self, students: Students) -> Numbers:
-        students = students.padded(len(self.schema.terms))
-        return self.forecasts(students)[np.arange(len(students)), students.next_term]
-
-    def spread(self, students: Students) -> Numbers:
-        shape = students.grades.shape
+    def predict(self, students: Students) -> Prediction:
+        members = self.member_forecasts(students)
+        forecasts = np.clip(members.mean(axis=0), *self.schema.grade_range)
+        shape = forecasts.shape
+        if self.calibration is None:
+            return Prediction(members, forecasts, np.full(shape, np.nan))
         places = np.broadcast_to(np.arange(shape[1]), shape).ravel()
         colleges = np.repeat(students.category("College"), shape[1])
-        known = students.known_before.ravel()
-        return self.calibration.spread(places, known, colleges).reshape(shape)
+        known, same = students.known_before.ravel(), np.full(places.shape, 0.1)
+        spread = self.calibration.spread(places, known, colleges, forecasts.ravel(), same)
+        return Prediction(members, forecasts, spread.reshape(shape))
+
+    def predict_next(self, students: Students) -> tuple[Numbers, Numbers]:
+        students = students.padded(len(self.schema.terms))
+        found, at_next = self.predict(students), (np.arange(len(students)), students.next_term)
+        return found.forecasts[at_next], found.spread[at_next]
 
     def averages(self) -> tuple[Numbers, Numbers]:
         return self.students.grades.mean(axis=0), np.array([75.0])

@@ -55,9 +55,8 @@ def test_each_student_gets_the_next_semester_with_range_and_risk() -> None:
     chosen = found["Semester"] != ""
     assert found["Semester"][:4].tolist() == ["2nd", "3rd", "4th", "5th"]
     part = students[chosen.to_numpy()]
-    forecasts = FORECASTER.next_forecasts(part)
+    forecasts, spread = FORECASTER.predict_next(part)
     np.testing.assert_array_equal(found["Forecast"][chosen], forecasts)
-    spread = FORECASTER.spread(part)[np.arange(len(part)), part.next_term]
     known = part.known.sum(axis=1)
     given = (FORECASTER.calibration, forecasts, spread, known)
     expected = ranges(*given, 0.9, (0, 10))
@@ -175,7 +174,7 @@ def test_transcripts_name_their_terms_by_number(terms: int) -> None:
 def book(students: Students, path: Path, forecaster: Mean = FORECASTER, **more: object) -> dict:
     """The rows of each sheet."""
     found = advice(forecaster, students, pending(students, **more), 0.9, LINE)
-    write_excel(sheets(found, forecaster, 0.9, LINE, ["a remark"]), path)
+    write_excel(sheets(found, forecaster, 0.9, LINE, 20, ["a remark"]), path)
     pages = openpyxl.load_workbook(path).worksheets
     return {page.title: list(page.iter_rows(values_only=True)) for page in pages}
 
@@ -237,7 +236,7 @@ def test_every_column_is_explained_and_the_limits_are_said(tmp_path: Path) -> No
     assert {f"Column: {name}" for name in COLUMNS} <= set(told)
     assert all(told.values())
     assert told["Column: Range from"].startswith("About 90% of such students")
-    assert told["Model"] == "nextsem: the mean of 2 recurrent networks, 3 x 64 rnn"
+    assert told["Model"] == "nextsem: 2 recurrent networks together, the first of them 3 x 64 rnn"
     assert told["Trained on"] == "200 students"
     assert "with 1, " in told["How good"]
     assert "not guaranteed for other years" in told["Ranges"]

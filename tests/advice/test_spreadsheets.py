@@ -37,7 +37,7 @@ def test_it_prints_and_can_be_looked_up_by_the_student(tmp_path: Path) -> None:
     terms, reasons = to_forecast(students, None)
     pending = pd.DataFrame({"term": terms, "reason": reasons, "mark": ""})
     table = advice(forecaster, students, pending, 0.9, 6.0)
-    write_excel(sheets(table, forecaster, 0.9, 6.0, []), path)
+    write_excel(sheets(table, forecaster, 0.9, 6.0, 20, []), path)
     converted(path, "pdf")
     read = ["pdftotext", "-layout", path.with_suffix(".pdf"), "-"]
     text = subprocess.run(read, capture_output=True, text=True, check=True).stdout

@@ -31,7 +31,17 @@ def test_an_experiment_is_kept_with_what_made_it(results: Results, told) -> None
     assert kept["members"]["n"] == 6
     page = Path("docs/results.md").read_text()
     assert "## Shallow" in page
+    assert "published/shallow.md" not in page  # as it has no model card
     assert "| network | 0.3601 |" in page
+
+
+def test_a_model_card_is_kept_beside_the_results(results: Results, told) -> None:
+    results.write()
+    Path("metrics/model-card.md").write_text("# Model card\n")
+    results.experiment("tried", better=0.1, noise=1)
+    told("tried", "carded")
+    assert Path("docs/published/carded.md").read_text() == "# Model card\n"
+    assert "[Model card](published/carded.md)" in Path("docs/results.md").read_text()
 
 
 def test_results_of_code_that_nobody_has_are_refused(results: Results, told) -> None:

@@ -82,6 +82,8 @@ def out_of_fold(of: Students, folds: int = 5, repeats: int = 2) -> pd.DataFrame:
         table = table.assign(linear_sd=0.45, spread=0.4)
         for member in (1, 2, 3):
             table[f"member_{member}"] = actual + draw.normal(0, 0.5, len(rows))
+        table["half_1"], table["half_2"] = table["member_1"], table["member_2"]
+        table["earlier"] = np.nan
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
@@ -106,18 +108,25 @@ def calibration() -> Calibration:
     residuals = np.random.default_rng(2).normal(0, 0.4, 400)
     known = np.tile([1, 2, 3, 4], 100)
     colleges = np.array(COLLEGES)[np.arange(400) % 3]
-    return Calibration.of(residuals, known, known, "College", colleges)
+    forecasts, disagreement = np.linspace(5, 9, 400), np.full(400, 0.1)
+    more = (forecasts, disagreement, False)
+    return Calibration.of(residuals, known, known, "College", colleges, *more)
 
 
 def project(path: Path, of: Students, forecasts: pd.DataFrame, calibrated: bool = True) -> None:
     """A folder in which `compare` can run."""
-    for folder in ("data/prepared", "data/predictions"):
+    for folder in ("data/prepared", "data/predictions", "metrics"):
         (path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "params.yaml", path)
     prepared.write(of, path / prepared.STUDENTS)
     gender = np.where(np.arange(len(of)) % 3, "Male", "Female")
     groups = pd.DataFrame({"student": of.names, "Gender": gender})
     groups.to_csv(path / "data/prepared/groups.csv", index=False)
+    counts = {
+        "rows": {"read": len(of), "complete": int(of.complete.sum())},
+        "left_out": {"blank": 0},
+    }
+    (path / "metrics/data.json").write_text(json.dumps(counts))
     forecasts.to_parquet(path / "data/predictions/crossvalidation.parquet")
     own = asdict(calibration()) if calibrated else None
     parts = [own] * (int(forecasts["part"].max()) + 1)

@@ -30,6 +30,29 @@ def forecasters() -> Figure:
     )
 
 
+def test_pictures_before_and_after_have_the_same_axes() -> None:
+    """Also where an axis goes downwards, and however many plots there are in one."""
+    names = ("network", "linear")
+
+    def drawn(mse: float, group: float) -> list[Figure]:
+        scores = {name: {"mse": mse} for name in names}
+        own = dict.fromkeys(GROUP, group) | {"n": 9}
+        return [
+            pictures.forecasters(scores, {"linear": DIFFERENCE}, TITLE),
+            pictures.groups({"College": {"A": own}}, 0.9, TITLE),
+        ]
+
+    for before, after in zip(drawn(0.2, 0.1), drawn(0.9, 0.4), strict=True):
+        limits = [axes.get_xlim() for axes in (*before.axes, *after.axes)]
+        downwards = [axes.yaxis_inverted() for axes in before.axes]
+        pictures.share_axes([before, after])
+        for axes, other, down in zip(before.axes, after.axes, downwards, strict=True):
+            assert axes.get_xlim() == other.get_xlim()
+            assert axes.get_ylim() == other.get_ylim()
+            assert axes.yaxis_inverted() == down
+        assert before.axes[0].get_xlim()[1] == max(high for _, high in limits[:: len(before.axes)])
+
+
 def by_semester(terms: int = 4) -> Figure:
     values = np.full(terms, 0.4)
     columns = {"network": values, "last": values, "linear": values, "n": range(10, 10 + terms)}

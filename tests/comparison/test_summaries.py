@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_squared_error, r2_score
 
-from nextsem.comparison import summaries
+from nextsem.comparison import lists, summaries
 from nextsem.comparison.metrics import LEAST
 from nextsem.students.students import Students
 from tests.comparison import made
@@ -19,7 +19,9 @@ def assessed(of: Students, forecasts: pd.DataFrame, line: float = 6.0) -> pd.Dat
 
 
 def summary(of: Students, forecasts: pd.DataFrame, **others: object) -> dict:
-    return summaries.summary(assessed(of, forecasts), of, pd.DataFrame(others))
+    found = assessed(of, forecasts)
+    candidates = lists.candidates(found, 20, of.schema.lower_is_better)
+    return summaries.summary(found, candidates, of, pd.DataFrame(others), 20)
 
 
 def test_errors_are_means_over_folds_and_r2_is_of_all_students() -> None:
@@ -108,6 +110,7 @@ def test_points_in_time_change_no_figure_of_the_folds() -> None:
     without, found = summary(of, forecasts), summary(of, made.with_origins(forecasts, ["Autumn"]))
     assert without.pop("forward") == {}
     assert found.pop("forward")
+    assert without.pop("fairness") != found.pop("fairness")  # is of these lists, if there are any
     assert str(found) == str(without)
 
 

@@ -1,4 +1,4 @@
-"""How large an error is to be expected: by term, by what is known, by category."""
+"""How large an error is to be expected: by term, by what is known, by category, by the forecast."""
 
 import numpy as np
 import pytest
@@ -17,21 +17,41 @@ def drawn(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return random.normal(size=count) * spread, places, categories
 
 
+def of(
+    errors: np.ndarray,
+    places: np.ndarray,
+    by: str | None,
+    categories: np.ndarray,
+    forecasts: np.ndarray | None = None,
+) -> Calibration:
+    """Calibrated on errors that follow neither the forecast nor the disagreement, unless given."""
+    usual = np.full(len(errors), 5.0)
+    forecasts = usual if forecasts is None else forecasts
+    return Calibration.of(errors, places, places, by, categories, forecasts, usual, False)
+
+
+def spread(
+    own: Calibration, places: np.ndarray, known: np.ndarray, categories: np.ndarray
+) -> np.ndarray:
+    usual = np.full(len(places), 5.0)
+    return own.spread(places, known, categories, usual, usual)
+
+
 def test_the_spread_follows_the_term_and_the_category() -> None:
     errors, places, categories = drawn(20_000)
-    own = Calibration.of(errors, places, places, "College", categories)
+    own = of(errors, places, "College", categories)
     for name, size in SPREADS.items():
         for place in (1, 4):
-            one = own.spread(np.array([place]), np.array([place]), np.array([name]))
+            one = spread(own, np.array([place]), np.array([place]), np.array([name]))
             assert one[0] == pytest.approx(size * (1 + place / 4), rel=0.1)
-    scaled = errors / own.spread(places, places, categories)
+    scaled = errors / spread(own, places, places, categories)
     assert scaled.std() == pytest.approx(1, abs=0.02)
 
 
 def test_a_new_category_and_a_term_not_seen_have_the_usual_spread() -> None:
     errors, places, categories = drawn(5000)
-    own = Calibration.of(errors, places, places, "College", categories)
-    new = own.spread(np.array([4, 9]), np.array([4, 9]), np.array(["z", "z"]))
+    own = of(errors, places, "College", categories)
+    new = spread(own, np.array([4, 9]), np.array([4, 9]), np.array(["z", "z"]))
     assert new[0] == pytest.approx(errors[places == 4].std(), rel=0.05)
     assert new[1] == new[0]
 
@@ -40,27 +60,64 @@ def test_with_less_known_than_there_are_terms_before_the_spread_is_no_smaller() 
     random = np.random.default_rng(1)
     places = np.repeat([1, 2, 3], 400)
     errors = random.normal(size=1200) * np.array([2.0, 1.0, 0.5])[places - 1]
-    own = Calibration.of(errors, places, places, None, np.full(1200, ""))
-    spread = own.spread(np.array([3, 3, 3]), np.array([3, 2, 1]), np.array(["", "", ""]))
-    assert spread.tolist() == pytest.approx([0.5, 1.0, 2.0], rel=0.1)
+    own = of(errors, places, None, np.full(1200, ""))
+    found = spread(own, np.array([3, 3, 3]), np.array([3, 2, 1]), np.array(["", "", ""]))
+    assert found.tolist() == pytest.approx([0.5, 1.0, 2.0], rel=0.1)
 
 
 def test_few_residuals_lean_on_the_usual_spread() -> None:
     errors, places, categories = drawn(2000)
     few = np.where(np.arange(2000) < 2, "few", categories)
     errors[:2] = 0.0
-    own = Calibration.of(errors, places, places, "College", few)
-    spread = own.spread(places[:1], places[:1], np.array(["few"]))
-    assert spread[0] > 0.5 * errors[places == places[0]].std()
+    own = of(errors, places, "College", few)
+    found = spread(own, places[:1], places[:1], np.array(["few"]))
+    assert found[0] > 0.5 * errors[places == places[0]].std()
 
 
 def test_many_known_grades_with_residuals_enough_have_their_own_errors() -> None:
     random = np.random.default_rng(0)
     known = np.repeat([1, 2], 3000)
     errors = np.where(known == 1, random.normal(size=6000), random.exponential(size=6000) - 1)
-    own = Calibration.of(errors, known, known, None, np.full(6000, ""))
-    (first, symmetric), (second, skewed) = own.residuals_for(np.array([1, 2, 2]))
+    own = of(errors, known, None, np.full(6000, ""))
+    groups = own.residuals_for(np.array([1, 2, 2]), np.full(3, 5.0))
+    (first, symmetric), (second, skewed) = groups
     assert first.tolist() == [True, False, False]
     assert second.tolist() == [False, True, True]
     assert np.quantile(symmetric, 0.05) < -1.5
     assert np.quantile(skewed, 0.05) > -1.1
+
+
+@pytest.mark.parametrize("lower_is_better", [False, True])
+def test_where_grades_are_worst_errors_are_larger_and_of_their_own_shape(
+    lower_is_better: bool,
+) -> None:
+    """The weakest tenth leave with a zero as often as not: others' ranges would not hold theirs."""
+    random = np.random.default_rng(0)
+    forecasts, places = random.uniform(2, 10, 4000), np.full(4000, 3)
+    weak = forecasts > 8 if lower_is_better else forecasts < 4
+    errors = random.normal(size=4000) * 0.3
+    leave = weak & (random.random(4000) < 0.4)
+    errors[leave] += 4.0 if lower_is_better else -4.0
+    half = np.arange(4000) < 2000
+    none, same = np.full(2000, ""), np.full(2000, 0.1)
+    own = Calibration.of(
+        errors[half], places[half], places[half], None, none, forecasts[half], same, lower_is_better
+    )
+    spreads = own.spread(places[~half], places[~half], none, forecasts[~half], same)
+    assert spreads[weak[~half]].mean() > 2 * spreads[~weak[~half]].mean()
+    inside = np.zeros(2000, dtype=bool)
+    for rows, residuals in own.residuals_for(places[~half], forecasts[~half]):
+        scaled = errors[~half][rows] / spreads[rows]
+        low, high = np.quantile(residuals, [0.05, 0.95])
+        inside[rows] = (scaled >= low) & (scaled <= high)
+    assert inside.mean() == pytest.approx(0.9, abs=0.03)
+    assert inside[weak[~half]].mean() > 0.85
+
+
+def test_few_residuals_tell_nothing_of_how_errors_follow_the_forecast() -> None:
+    random = np.random.default_rng(0)
+    forecasts, places = random.uniform(2, 10, 12), np.full(12, 3)
+    own = of(random.normal(size=12), places, None, np.full(12, ""), forecasts)
+    same = np.full(12, 5.0)
+    spreads = own.spread(places, places, np.full(12, ""), forecasts, same)
+    assert spreads.max() < 1.5 * spreads.min()

@@ -8,14 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextsem.forecaster.forecaster import Forecaster, fit_forecasters
+from nextsem.forecaster.fitting import fit_forecasters
+from nextsem.forecaster.forecaster import Forecaster
 from nextsem.shared import params
 from nextsem.shared.errors import InputError
 from nextsem.simulation import cohort
 from nextsem.students.students import UNKNOWN, Schema, Students, factorized
 
 PARAMETERS = params.load(Path(__file__).parents[2] / "params.yaml")
-MODEL = PARAMETERS.model.model_copy(update={"members": 3, "hidden": 8, "layers": 1})
+FEW = PARAMETERS.model.flexible.model_copy(update={"members": 3, "hidden": 8})
+MODEL = PARAMETERS.model.model_copy(
+    update={"members": 3, "hidden": 8, "layers": 1, "flexible": FEW}
+)
 TRAIN = PARAMETERS.train.model_copy(update={"epochs": 40, "validation_size": 0.34})
 TERMS = list(cohort.SEMESTERS)
 
@@ -56,7 +60,7 @@ def forecaster() -> Forecaster:
 def test_forecasts_are_better_than_a_copy_of_the_last_grade() -> None:
     trained, asked = fitted(students(300)), students(300, seed=2)
     asked = asked[np.flatnonzero(asked.complete)]
-    errors = trained.forecasts(asked)[:, 1:] - asked.grades[:, 1:]
+    errors = trained.predict(asked).forecasts[:, 1:] - asked.grades[:, 1:]
     copies = asked.grades[:, :-1] - asked.grades[:, 1:]
     assert (np.mean(errors**2, axis=0) < np.mean(copies**2, axis=0)).all()
 
@@ -70,19 +74,20 @@ def test_a_student_cut_off_after_a_term_gets_the_forecast_of_the_next(
     asked = students(12, seed, unfinished=True)
     cut = asked.until(terms)
     np.testing.assert_array_equal(
-        forecaster.forecasts(asked)[:, : terms + 1], forecaster.forecasts(cut)[:, : terms + 1]
+        forecaster.predict(asked).forecasts[:, : terms + 1],
+        forecaster.predict(cut).forecasts[:, : terms + 1],
     )
     rows = np.flatnonzero(cut.next_term == terms)
     np.testing.assert_array_equal(
-        forecaster.next_forecasts(cut)[rows], forecaster.forecasts(asked)[rows, terms]
+        forecaster.predict_next(cut)[0][rows], forecaster.predict(asked).forecasts[rows, terms]
     )
 
 
 def test_a_forecast_does_not_depend_on_the_other_students(forecaster: Forecaster) -> None:
     asked = students(40, seed=3, unfinished=True)
-    whole = forecaster.next_members(asked)
+    whole = forecaster.predict(asked).members
     for row in (0, 17, 39):
-        alone = forecaster.next_members(asked[np.array([row])])
+        alone = forecaster.predict(asked[np.array([row])]).members
         np.testing.assert_array_equal(alone, whole[:, [row]])
 
 
@@ -98,17 +103,17 @@ def test_a_table_with_fewer_terms_is_forecast_as_one_with_terms_to_come(
         times=asked.times[:, :2],
     )
     np.testing.assert_array_equal(
-        forecaster.next_forecasts(short), forecaster.next_forecasts(asked)
+        forecaster.predict_next(short)[0], forecaster.predict_next(asked)[0]
     )
 
 
 def test_who_has_no_grade_or_no_term_to_come_is_not_forecast(forecaster: Forecaster) -> None:
     asked = students(10, seed=4)
     asked.grades[0] = np.nan
-    forecasts = forecaster.next_forecasts(asked)
+    forecasts = forecaster.predict_next(asked)[0]
     assert np.isnan(forecasts[0])
     assert np.isnan(forecasts[asked.complete]).all()
-    assert np.isnan(forecaster.forecasts(asked)[:, 0]).all()
+    assert np.isnan(forecaster.predict(asked).forecasts[:, 0]).all()
 
 
 def test_a_new_category_is_said_and_counts_as_the_average_one(forecaster: Forecaster) -> None:
@@ -120,7 +125,7 @@ def test_a_new_category_is_said_and_counts_as_the_average_one(forecaster: Foreca
     missing = replace(asked, codes=np.where(known[:, None, None], asked.codes, UNKNOWN))
     assert not forecaster.unknown_categories(missing).any()
     np.testing.assert_array_equal(
-        forecaster.next_forecasts(moved), forecaster.next_forecasts(missing)
+        forecaster.predict_next(moved)[0], forecaster.predict_next(missing)[0]
     )
 
 
@@ -133,7 +138,7 @@ def test_what_a_category_is_called_and_its_order_change_nothing(forecaster: Fore
         codes=np.argsort(order)[asked.codes].astype(np.int32),
     )
     np.testing.assert_array_equal(
-        forecaster.next_forecasts(shuffled), forecaster.next_forecasts(asked)
+        forecaster.predict_next(shuffled)[0], forecaster.predict_next(asked)[0]
     )
 
 
@@ -141,6 +146,7 @@ def test_what_is_known_ahead_counts_for_the_term_that_is_forecast_and_nothing_el
     """Credits planned for the term are seen; those of a term that is not over are not."""
     asked = students(60)
     numbers = np.random.default_rng(0).normal(size=asked.numbers.shape)
+    asked.grades[:, 1:] += numbers[:, 1:, 0] + numbers[:, :-1, 0]  # so that they tell something
     ahead = replace(asked, numbers=numbers, schema=replace(asked.schema, ahead=["Credits"]))
     after = replace(asked, numbers=numbers)
     changed = numbers.copy()
@@ -148,7 +154,8 @@ def test_what_is_known_ahead_counts_for_the_term_that_is_forecast_and_nothing_el
     for of, first in ((ahead, 3), (after, 4)):
         trained = fitted(of)
         before, now = (
-            np.nan_to_num(trained.forecasts(each)) for each in (of, replace(of, numbers=changed))
+            np.nan_to_num(trained.predict(each).forecasts)
+            for each in (of, replace(of, numbers=changed))
         )
         moved = np.flatnonzero((before != now).any(axis=0))
         assert moved.tolist() == list(range(first, len(TERMS)))
@@ -157,7 +164,7 @@ def test_what_is_known_ahead_counts_for_the_term_that_is_forecast_and_nothing_el
 def test_forecasts_stay_within_the_range_of_grades() -> None:
     of = students(60)
     narrow = replace(of, schema=replace(of.schema, grade_range=(7.0, 7.2)))
-    forecasts = fitted(narrow).forecasts(narrow)[:, 1:]
+    forecasts = fitted(narrow).predict(narrow).forecasts[:, 1:]
     assert np.nanmin(forecasts) >= 7.0
     assert np.nanmax(forecasts) <= 7.2
 
@@ -167,11 +174,12 @@ def test_every_student_is_held_out_by_one_member_and_ranges_come_from_those(
 ) -> None:
     assert forecaster.calibration is not None
     assert forecaster.calibration.by == "College Code"
-    spread = forecaster.spread(students(unfinished=True))
-    assert (spread > 0).all()
+    spread = forecaster.predict(students(unfinished=True)).spread[:, 1:]
+    assert (spread[np.isfinite(spread)] > 0).all()
+    assert np.isfinite(spread[:, 0]).any()
     without = fitted(students(), validation_size=0.0, patience=0)
     assert without.calibration is None
-    assert np.isnan(without.spread(students())).all()
+    assert np.isnan(without.predict(students()).spread).all()
 
 
 def test_training_side_by_side_changes_no_byte(tmp_path: Path) -> None:
@@ -193,7 +201,7 @@ def test_what_is_saved_is_loaded_and_forecasts_the_same(
     loaded, asked = Forecaster.load(path), students(20, seed=5, unfinished=True)
     assert loaded.schema == forecaster.schema
     assert loaded.calibration == forecaster.calibration
-    np.testing.assert_array_equal(loaded.next_forecasts(asked), forecaster.next_forecasts(asked))
+    np.testing.assert_array_equal(loaded.predict_next(asked)[0], forecaster.predict_next(asked)[0])
     first = path.read_bytes()
     loaded.save(path)
     assert path.read_bytes() == first
@@ -212,7 +220,13 @@ def test_a_file_that_is_no_forecaster_is_refused_in_a_line(content: bytes, tmp_p
 def test_the_reference_recipe_learns_the_last_semester_from_complete_rows_alone() -> None:
     """Its inputs are one step of all grades; who lacks one teaches nothing."""
     model = MODEL.model_copy(
-        update={"layout": "flat", "output": "relu", "linear_path": False, "category_slopes": 0}
+        update={
+            "layout": "flat",
+            "output": "relu",
+            "linear_path": False,
+            "category_slopes": 0,
+            "flexible": FEW.model_copy(update={"members": 0}),
+        }
     )
     train = TRAIN.model_copy(
         update={"standardize": False, "every_semester": False, "validation_size": 0.0}
@@ -223,6 +237,6 @@ def test_the_reference_recipe_learns_the_last_semester_from_complete_rows_alone(
     complete = of[np.flatnonzero(of.complete)]
     one, other = fit_forecasters([of, complete], [1, 1], model, train, None)
     assert one.forecaster.architecture.numbers == len(TERMS) - 1
-    forecasts = one.forecaster.forecasts(complete)
+    forecasts = one.forecaster.predict(complete).forecasts
     assert np.isnan(forecasts[:, :-1]).all()
-    np.testing.assert_allclose(forecasts, other.forecaster.forecasts(complete), atol=1e-4)
+    np.testing.assert_allclose(forecasts, other.forecaster.predict(complete).forecasts, atol=1e-4)

@@ -27,7 +27,8 @@ def some_inputs(columns: tuple[int, ...] = ()) -> Inputs:
         codes.append(torch.where(own == size, sum(columns) + column, own + first))
         first += size
     empty = torch.zeros(STEPS, STUDENTS, 0, dtype=torch.int64)
-    return Inputs(numbers, torch.stack(codes, dim=-1) if codes else empty)
+    places = torch.stack(codes, dim=-1) if codes else empty
+    return Inputs(numbers, places, torch.zeros(STEPS, STUDENTS, 0))
 
 
 def some_weights(architecture: Architecture, seed: int = 1) -> Tensor:
@@ -89,7 +90,9 @@ def test_a_category_looked_up_is_the_same_as_one_hot_inputs() -> None:
     table[5, :3], table[6, 3:] = shares
     one_hot = table[inputs.codes].sum(dim=2)
     grade = inputs.numbers[..., :1]
-    wide = Inputs(torch.cat([inputs.numbers, one_hot, one_hot * grade * 0.6], dim=-1), inputs.codes)
+    wide = inputs._replace(
+        numbers=torch.cat([inputs.numbers, one_hot, one_hot * grade * 0.6], dim=-1)
+    )
     plain = replace(architecture, numbers=NUMBERS + 2 * sum(sizes), categories=(), slopes=0.0)
     views = architecture.views(weights)
     plain_weights = torch.zeros(NETWORKS, plain.size)
@@ -129,7 +132,7 @@ def test_no_output_depends_on_a_later_step() -> None:
     for step in range(2):
         torch.testing.assert_close(
             forward(architecture, weights, inputs, [])[:, step],
-            forward(architecture, weights, Inputs(changed, inputs.codes), [])[:, step],
+            forward(architecture, weights, inputs._replace(numbers=changed), [])[:, step],
             atol=0,
             rtol=0,
         )

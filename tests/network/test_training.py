@@ -20,7 +20,7 @@ def examples(noise: float = 0.1, seed: int = 0) -> Examples:
     weights[0, :10] = 0
     targets[0, :10] = 1e6  # to be seen if it were learnt
     codes = torch.zeros(STEPS, STUDENTS, 0, dtype=torch.int64)
-    return Examples(Inputs(numbers, codes), targets, weights, [])
+    return Examples(Inputs(numbers, codes, codes.float()), targets, weights, [])
 
 
 def held_out(share: int = 5) -> torch.Tensor:
@@ -118,7 +118,9 @@ def test_a_forecast_does_not_depend_on_the_students_beside_it() -> None:
     draw = torch.Generator().manual_seed(4)
     numbers = torch.randn(STEPS, 600, 1, generator=draw)
     codes = torch.zeros(STEPS, 600, 0, dtype=torch.int64)
-    whole = predict(SMALL, weights, Inputs(numbers, codes), [])
+    whole = predict(SMALL, weights, Inputs(numbers, codes, codes.float()), [])
     for rows in (slice(0, 1), slice(100, 500), slice(599, 600)):
-        part = predict(SMALL, weights, Inputs(numbers[:, rows], codes[:, rows]), [])
+        part = predict(
+            SMALL, weights, Inputs(numbers[:, rows], codes[:, rows], codes[:, rows].float()), []
+        )
         assert torch.equal(part, whole[..., rows])

@@ -11,6 +11,8 @@ from nextsem.review.revisions import Revision
 from nextsem.shared.errors import InputError
 from tests.results import CODE, Results
 
+IMPRECISE = {"precision": 0.3, "precision_low": 0.2, "precision_high": 0.4}
+
 
 def change(base: str = "main", head: str | None = None) -> Change:
     return Change(Revision.find(base), Revision.find(head))
@@ -88,6 +90,56 @@ def test_errors_of_points_in_time_are_none_of_the_folds(results: Results) -> Non
     metrics.write_text(metrics.read_text().replace("{", '{"forward": {"network": 0.5}, ', 1))
     assert change().on_folds.difference == before.on_folds.difference
     assert "| mean squared error, forward in time | – | 0.5000 | – |" in markdown(change())
+
+
+@pytest.mark.parametrize(
+    ("origins", "difference", "worse"),
+    [
+        ({"network": 0.301, "low": 0.291, "high": 0.311}, "+0.0010", []),
+        ({"network": 0.4, "low": 0.39, "high": 0.41}, "+0.1000", ["mean squared error"]),
+        ({"list": {"network": IMPRECISE}}, "+0.0000", ["precision of the list"]),
+        ({"network": 0.4, "low": 0.39, "high": 0.41, "last": 0.6}, "–", []),
+        ({"network": 0.4, "low": 0.39, "high": 0.41, "origins": {"2020": {}, "2021": {}}}, "–", []),
+    ],
+)
+def test_transcripts_are_compared_by_the_same_points_in_time(
+    results: Results, origins: dict, difference: str, worse: list[str]
+) -> None:
+    """Better or not on the folds: what got worse forward in time is told, if it is of the same."""
+    precise = {"precision": 0.6, "precision_low": 0.5, "precision_high": 0.7}
+    before = {"list": {"network": precise}}
+    results.commit(origins=before)
+    results.write(noise=1, better=0.1, origins=before | origins)
+    found = change()
+    assert found.verdict == "better"
+    assert list(found.worse) == [f"forward in time: {what}" for what in worse]
+    rows = markdown(found).splitlines()
+    [row] = [row for row in rows if row.startswith("| mean squared error, forward in time")]
+    assert row.endswith(f"| {difference} |")
+
+
+def test_a_list_of_others_is_told_though_the_error_stays(results: Results) -> None:
+    results.commit(listed=range(20))
+    results.write(noise=1, listed=range(10, 30))
+    found = change()
+    assert (found.verdict, found.in_common, found.worse) == ("no worse", 0.5, {})
+    text = markdown(found)
+    assert "Nothing here speaks" not in text
+    assert (
+        "**Another list.** Of the students at the highest risk 50 % stay on the list; other" in text
+    )
+    assert "s12" not in text  # nobody is named
+    results.write(noise=1, listed=range(5, 25))  # as other seeds alone do
+    text = markdown(change())
+    assert "Another list" not in text
+    assert "Of the list, 75 % stay (with other seeds and training students alone, 80 %)." in text
+    results.commit("branch", noise=2, listed=range(40, 60))
+    assert change("main", "branch").in_common == 0.0  # both are in DVC's cache
+    results.write(noise=1)
+    (results.folder / "data/predictions/list.csv").unlink()
+    results.write(noise=1)
+    assert change().in_common is None
+    assert "Of the list" not in markdown(change())
 
 
 def test_another_column_of_inputs_is_compared_on_the_same_students(results: Results) -> None:

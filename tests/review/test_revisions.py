@@ -19,11 +19,13 @@ stages:
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_the_checksum_of_a_room_is_that_of_dvc(results: Results, committed: bool) -> None:
-    for name in ("b.py", "a.py", "inner/c.py", "notes.ipynb"):
+    for name in ("b.py", "a.py", "inner/c.py", "inner/card.md", "notes.ipynb"):
         path = Path("nextsem/room") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {name} ü\n")
-    Path(".dvcignore").write_text("/nextsem/**/*\n!/nextsem/**/\n!/nextsem/**/*.py\n")
+    Path(".dvcignore").write_text(
+        "/nextsem/**/*\n!/nextsem/**/\n!/nextsem/**/*.py\n!/nextsem/**/*.md\n"
+    )
     Path("dvc.yaml").write_text(STAGE)
     Path("dvc.lock").unlink()
     for command in ("init", "--no-scm", "--quiet"), ("repro", "--quiet"):

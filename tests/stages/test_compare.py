@@ -1,19 +1,23 @@
 """The stage that compares: from out-of-fold forecasts to metrics, tables and pictures."""
 
 import json
+import re
 from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from nextsem.review.revisions import flat
 from nextsem.shared.errors import InputError
 from stages import compare
 from tests.comparison import made
 
 FILES = [
+    "data/predictions/list.csv",
     "data/predictions/student_errors.csv",
     "metrics/crossvalidation.json",
+    "metrics/model-card.md",
     "metrics/plots/by_semester.csv",
     "metrics/plots/by_semester.png",
     "metrics/plots/fold_errors.csv",
@@ -86,10 +90,38 @@ def test_points_in_time_are_held_against_the_folds(
     found = read(tmp_path / "p/metrics/crossvalidation.json")["forward"]
     assert set(found["against"]) == set(made.FORECASTERS) - {"network"}
     assert set(found["origins"]["2020"]) == {"network", "linear", "boosted_trees", "n", "coverage"}
-    *_, told = capsys.readouterr().out.splitlines()
+    *_, told, of_list = capsys.readouterr().out.splitlines()
+    assert of_list.startswith("list, forward in time: of the 20 at the highest risk ")
     assert "over 2 points in time" in told
     assert f"than the {found['out_of_fold']:.4f} of the same grades in the folds" in told
     assert len(read(tmp_path / "p/metrics/summary.json")) <= 15
+
+
+@pytest.mark.parametrize("layout", ["wide", "long"])
+def test_every_figure_of_the_model_card_is_in_a_file(layout: str, tmp_path: Path) -> None:
+    of = made.students(layout=layout)
+    forecasts = made.out_of_fold(of)
+    if layout == "long":
+        forecasts = made.with_origins(forecasts, ["2019", "2020"])
+    made.project(tmp_path / "p", of, forecasts)
+    with chdir(tmp_path / "p"):
+        compare.main()
+    card = (tmp_path / "p/metrics/model-card.md").read_text()
+    card, limits = card.split("- A difference in MSE")  # that one is computed from what is there
+    values = [
+        abs(value)
+        for name in ("crossvalidation", "data")
+        for _, value in flat(read(tmp_path / f"p/metrics/{name}.json"))
+        if isinstance(value, float | int)
+    ]
+    values.append(20 / values[0])  # the share of a list that is on another by chance
+    written = {f"{value:.4f}" for value in values} | {f"{100 * value:.0f} %" for value in values}
+    told = set(re.findall(r"\d+\.\d{4}|\d+ %", card)) - {"95 %"}
+    assert len(told) > 50
+    assert told <= written
+    assert "None" not in card + limits
+    assert ("| 2020 |" in card) == (layout == "long")
+    assert "Tiny | fewer than 5 | fewer than 5 | too few to tell | – |" in card
 
 
 def test_so_few_students_are_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from nextsem.shared import params
 from nextsem.students import prepared
 from stages import crossvalidate
 from tests.conftest import PARAMETERS, simulated
+from tests.workers import OURS, dask
 
 TABLE = Path("data/predictions/crossvalidation.parquet")
 CALIBRATIONS = Path("data/predictions/calibrations.json")
@@ -58,6 +59,15 @@ def test_workers_change_no_byte(
     assert "2 folds: " in printed.out
     assert "4 categories left out: " in printed.out
     assert "%" not in printed.err  # no progress bar in a log
+
+
+@pytest.mark.slow
+def test_workers_of_dask_change_no_byte(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run(monkeypatch)
+    alone = TABLE.read_bytes(), CALIBRATIONS.read_bytes()
+    with dask(monkeypatch, tmp_path, *OURS):
+        run(monkeypatch)
+        assert (TABLE.read_bytes(), CALIBRATIONS.read_bytes()) == alone
 
 
 def test_a_column_that_is_not_there_is_not_left_out(

@@ -50,33 +50,25 @@ def test_a_wrong_copy_is_refused(
 
 
 def test_a_transcript_of_midfield() -> None:
+    """The first twelve graded terms of a student, up to a term; a term without a grade is no row."""
+    years = [str(1981 + year) + season for year in range(9) for season in "13"]
     term = pd.DataFrame(
         {
-            "mcid": ["B", "A", "A"],
-            "term": ["19884", "19883", "19881"],
-            "cip6": ["140901", "240102", "240102"],
-            "institution": ["Institution J"] * 3,
-            "level": ["01 First-year"] * 3,
-            "hours_term": [3.0, 12.0, 6.0],
-            "gpa_term": [2.5, float("nan"), 1.9],
+            "mcid": ["B", *["A"] * len(years)],
+            "term": ["19884", *years[::-1]],
+            "cip6": ["140901", *["240102"] * len(years)],
+            "institution": ["Institution J"] * (1 + len(years)),
+            "level": ["01 First-year"] * (1 + len(years)),
+            "hours_term": [3.0] * (1 + len(years)),
+            "gpa_term": [2.5, *[1.9] * (len(years) - 2), float("nan"), 1.9],
         }
     )
     student = pd.DataFrame({"mcid": ["A", "B"], "race": ["Asian"] * 2, "sex": ["Female", "Male"]})
-    rows = midfield_stage.transcripts(term, student)
-    assert rows["student"].tolist() == ["A", "A", "B"]
-    assert rows["season"].tolist() == ["autumn", "spring", "summer"]
-    assert rows["programme"].tolist() == ["24", "24", "14"]
-    assert rows["sex"].tolist() == ["Female", "Female", "Male"]
-
-
-@pytest.mark.slow
-def test_midfield_is_copied_and_made_one_table(
-    midfield: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NEXTSEM_MIDFIELD", str(midfield.resolve()))
-    midfield_stage.main()
-    rows = pd.read_csv(folder / midfield_stage.TABLE, dtype={"term": str})
-    assert len(rows) == 639_915
-    assert rows["student"].nunique() == 97_555
-    assert rows["gpa_term"].isna().sum() == 3_374
-    assert not rows.duplicated(["student", "term"]).any()
+    rows = midfield_stage.transcripts(term, student, "19884")
+    assert rows["student"].tolist() == ["A"] * 12 + ["B"]
+    assert rows["term"].tolist() == ["19811", *years[2:13], "19884"]
+    assert rows["season"].tolist()[:3] == ["autumn", "autumn", "spring"]
+    assert rows["season"].tolist()[-1] == "summer"
+    assert rows["programme"].tolist() == ["24"] * 12 + ["14"]
+    assert rows["sex"].tolist() == ["Female"] * 12 + ["Male"]
+    assert len(midfield_stage.transcripts(term, student, "19813")) == 1

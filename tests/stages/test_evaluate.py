@@ -9,7 +9,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from nextsem.students.students import Numbers, Students
+from nextsem.forecaster.forecaster import Prediction
+from nextsem.students.students import Students
 from stages import evaluate
 from tests.comparison import made
 
@@ -19,14 +20,9 @@ class Off:
 
     calibration = made.calibration()
 
-    def member_forecasts(self, students: Students) -> Numbers:
-        return np.stack([students.grades + error for error in (0.1, 0.2, 0.3)])
-
-    def together(self, members: Numbers) -> Numbers:
-        return members.mean(axis=0)
-
-    def spread(self, students: Students) -> Numbers:
-        return np.full(students.grades.shape, 0.4)
+    def predict(self, students: Students) -> Prediction:
+        members = np.stack([students.grades + error for error in (0.1, 0.2, 0.3)])
+        return Prediction(members, members.mean(axis=0), np.full(students.grades.shape, 0.4))
 
 
 def evaluated(

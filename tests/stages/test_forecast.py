@@ -41,7 +41,7 @@ def test_it_is_the_saved_forecaster_that_forecasts(project: Project) -> None:
     found = pd.read_csv(project.path / OUTPUTS[0], dtype={"Student": str}).set_index("Student")
     forecaster = Forecaster.load(project.path / "models/forecaster.safetensors")
     students = prepared.read(project.path / "data/prepared/students.parquet")
-    expected = forecaster.next_forecasts(students)
+    expected = forecaster.predict_next(students)[0]
     found = found.loc[students.names]
     chosen = found["Forecast"].notna().to_numpy()
     np.testing.assert_allclose(found["Forecast"][chosen], expected[chosen], atol=1e-5)

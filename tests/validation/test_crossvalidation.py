@@ -13,7 +13,10 @@ from nextsem.validation.crossvalidation import FORECASTERS, forecast_parts
 from nextsem.validation.folds import Part, folds, without_each
 from tests.conftest import PARAMETERS, simulated
 
-MODEL = PARAMETERS.model.model_copy(update={"members": 2, "hidden": 8, "layers": 1})
+FEW = PARAMETERS.model.flexible.model_copy(update={"members": 2, "hidden": 8})
+MODEL = PARAMETERS.model.model_copy(
+    update={"members": 2, "hidden": 8, "layers": 1, "flexible": FEW}
+)
 TRAIN = PARAMETERS.train.model_copy(update={"epochs": 5, "validation_size": 0.5})
 Found = tuple[pd.DataFrame, list[Calibration | None]]
 
@@ -43,7 +46,8 @@ def test_each_forecaster_forecasts_each_grade_that_has_one_before(
 ) -> None:
     table, calibrations = found
     assert len(calibrations) == len(parts)
-    expected = ["network", *BASELINES, "linear_sd", "spread", "member_1", "member_2"]
+    members = [f"member_{number}" for number in range(1, 5)]  # two of each kind
+    expected = ["half_1", "half_2", "network", *BASELINES, "linear_sd", "spread", *members]
     assert list(table.columns[-len(expected) :]) == expected
     assert np.isfinite(table[expected]).all(axis=None)
     for place, part in enumerate(parts):
@@ -55,7 +59,10 @@ def test_each_forecaster_forecasts_each_grade_that_has_one_before(
         assert (rows["fold"] == part.fold).all()
     np.testing.assert_array_equal(table["actual"], students.grades[table["student"], table["term"]])
     assert (table["known"] == table["term"]).all()  # the tested students have no gaps
-    np.testing.assert_allclose(table["network"], table[["member_1", "member_2"]].mean(axis=1))
+    assert (table["network"] >= table[members].min(axis=1)).all()
+    assert (table["network"] <= table[members].max(axis=1)).all()
+    halves = table[["half_1", "half_2"]]
+    np.testing.assert_allclose(table["network"], halves.mean(axis=1))
 
 
 def test_the_headline_is_the_last_semester_or_all_of_transcripts(

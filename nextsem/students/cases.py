@@ -1,4 +1,4 @@
-"""Cases for the baselines: a grade to forecast, and what is known of the student before it."""
+"""Cases: grades to forecast, and what is known of the student before each."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,0 +1,261 @@
+"""Fit forecasters: networks of two kinds, what each kind is worth, and how far off they are.
+
+The near-linear kind is the network that `model` describes, with a linear path beside it. Where
+grades bend (thresholds, students who leave with a zero) it stays close to that path; the flexible
+kind is smaller, has no dropout, sees the inputs encoded in bins as well, and learns faster.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import delayed
+from scipy.optimize import nnls
+
+from nextsem.forecaster.calibration import Calibration
+from nextsem.forecaster.encoding import Encoding
+from nextsem.forecaster.forecaster import Forecaster, Networks, calibration_categories
+from nextsem.forecaster.linear_start import linear_start
+from nextsem.forecaster.profile import Profile
+from nextsem.forecaster.relevance import relevant_columns
+from nextsem.network.network import Architecture
+from nextsem.network.training import Examples, Fitted, Recipe, fit
+from nextsem.shared.parallel import scheduler, side_by_side
+from nextsem.shared.params import Model, Train
+from nextsem.students.students import Integers, Mask, Numbers, Students
+
+# The linear path sees at most so many of the last grades; so many first steps have weights of their
+# own.
+_LAGS, _LINEAR_STEPS = 8, 12
+# The shares of the kinds are pulled towards the usual ones, as if so many more grades told these.
+_USUAL_GRADES = 10
+
+OnEpoch = Callable[[int, float, float], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A forecaster, and how the networks of its first kind were fitted."""
+
+    forecaster: Forecaster
+    fitted: Fitted
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What networks of one kind have in common, and how they are fitted."""
+
+    members: int
+    architecture: Architecture
+    recipe: Recipe
+
+
+def fit_forecasters(
+    cohorts: Sequence[Students],
+    seeds: Sequence[int],
+    model: Model,
+    train: Train,
+    by: str | None,
+    workers: int = 1,
+    on_epoch: OnEpoch | None = None,
+    on_done: Callable[[], None] = lambda: None,
+) -> list[Trained]:
+    """Train a forecaster on each of several cohorts, such as those of folds, side by side.
+
+    Parameters
+    ----------
+    seeds : one for each cohort
+        They decide on starting weights, dropout and validation sets.
+    by : the column whose categories get ranges of their own, or None
+    workers : how many are trained at a time; 0 for one on each processor
+    on_epoch : called after each epoch of the first kind with its number and the mean losses, of
+        what is trained on this machine
+    on_done : called when a forecaster is trained
+    """
+    heard = None if scheduler() else on_epoch  # no word comes from other machines
+    tasks = [
+        delayed(_one)(students, seed, model, train, by, heard)
+        for students, seed in zip(cohorts, seeds, strict=True)
+    ]
+    return side_by_side(tasks, workers, on_done, threads=True)
+
+
+def _one(*given: Any) -> Trained:
+    torch.set_num_threads(1)  # of this thread, too
+    return fit_forecaster(*given)
+
+
+def fit_forecaster(
+    students: Students,
+    seed: int,
+    model: Model,
+    train: Train,
+    by: str | None,
+    on_epoch: OnEpoch | None = None,
+) -> Trained:
+    """Train a forecaster on students.
+
+    The shares of the kinds and the ranges are learnt from forecasts of the members' validation sets.
+    """
+    taught = students.to_learn.any(axis=1) if train.every_semester else students.complete
+    students = students[np.flatnonzero(taught)]
+    large = len(students) >= train.large.students
+    bins = 0 if large or not model.flexible.members else model.flexible.bins
+    encoding = Encoding.of(students, model, train, relevant_columns(students, seed), bins)
+    examples = encoding.examples(students)
+    networks, fits, held_out = [], [], []
+    for number, kind in enumerate(kinds_for(len(students), encoding, examples, model, train)):
+        held = _held_out(len(students), seed + number, kind.members, train.validation_size)
+        start = linear_start(kind.architecture, examples, ~held) if model.linear_path else None
+        fitted = fit(
+            kind.architecture,
+            kind.recipe,
+            examples,
+            torch.from_numpy(held),
+            seed + number,
+            start,
+            on_epoch=None if number else on_epoch,
+        )
+        fits.append(fitted)
+        networks.append(Networks(kind.architecture, fitted.weights, [1.0] * encoding.terms))
+        held_out.append(held)
+    forecaster = Forecaster(
+        students.schema, len(students), Profile.of(students), encoding, networks, None
+    )
+    return Trained(_calibrated(forecaster, students, held_out, by), fits[0])
+
+
+def kinds_for(
+    students: int, encoding: Encoding, examples: Examples, model: Model, train: Train
+) -> list[_Kind]:
+    """The kinds of networks to fit on so many students."""
+    steps, large, flexible = len(examples.targets), train.large, model.flexible
+    architecture = Architecture(
+        examples.inputs.numbers.shape[2],
+        encoding.categories,
+        model.category_slopes,
+        min(steps, _LAGS) * model.linear_path,
+        min(steps, _LINEAR_STEPS),
+        model.cell,
+        model.layers,
+        model.hidden,
+        model.dropout,
+        model.output,
+    )
+    recipe = Recipe(train.learning_rate, train.weight_decay, train.epochs, train.patience)
+    if students >= large.students:
+        fast = replace(
+            recipe,
+            learning_rate=large.learning_rate,
+            batch_size=large.batch_size,
+            updates=large.updates,
+        )
+        return [_Kind(large.members, replace(architecture, dropout=large.dropout), fast)]
+    kinds = [_Kind(model.members, architecture, recipe)]
+    if flexible.members:
+        bending = replace(
+            architecture,
+            slopes=0.0,
+            layers=flexible.layers,
+            hidden=flexible.hidden,
+            dropout=0.0,
+            encoded=examples.inputs.encoded.shape[2],
+        )
+        fast = Recipe(
+            train.flexible.learning_rate,
+            train.flexible.weight_decay,
+            train.epochs,
+            train.flexible.patience,
+        )
+        kinds.append(_Kind(flexible.members, bending, fast))
+    return kinds
+
+
+def _held_out(students: int, seed: int, members: int, share: float) -> Mask:
+    """Which students are each member's validation set, [members, students].
+
+    The members take turns: each holds out another part, until every student was held out once.
+    """
+    held = np.zeros((members, students), dtype=bool)
+    parts = min(round(1 / share), students) if share else 0
+    for member in range(members if parts > 1 else 0):
+        turn, part = divmod(member, parts)
+        order = np.random.default_rng([seed, turn]).permutation(students)
+        held[member, order[part::parts]] = True
+    return held
+
+
+def _calibrated(
+    forecaster: Forecaster, students: Students, held_out: list[Mask], by: str | None
+) -> Forecaster:
+    """The forecaster with the shares of its kinds and its calibration.
+
+    Both are learnt from what members forecast of the students in their validation sets. If nobody
+    was in one, the kinds have equal shares, and there is no calibration.
+    """
+    kinds = len(held_out)
+    tried = np.logical_and.reduce([held.any(axis=0) for held in held_out])
+    equal = np.full(kinds, 1 / kinds)
+    if not tried.any():
+        return _with_shares(forecaster, np.tile(equal, (forecaster.encoding.terms, 1)))
+    students = students[np.flatnonzero(tried)]
+    members = forecaster.predict(students).members
+    counts = [len(held) for held in held_out]
+    singly = [
+        np.where(held[:, tried, None], own, 0).sum(axis=0) / held[:, tried].sum(axis=0)[:, None]
+        for held, own in zip(held_out, np.split(members, np.cumsum(counts)[:-1]), strict=True)
+    ]
+    usable = students.to_learn & np.isfinite(singly[0])
+    places = np.nonzero(usable)[1]
+    actual = students.grades[usable]
+    forecasts = np.stack([own[usable] for own in singly])
+    shares = _shares(forecasts - actual, places, forecaster.encoding.terms)
+    together = (forecasts * shares[places].T).sum(axis=0).clip(*students.schema.grade_range)
+    by = by if by in students.schema.categories else None
+    calibration = Calibration.of(
+        actual - together,
+        places,
+        students.known_before[usable],
+        by,
+        calibration_categories(students, by)[usable],
+        together,
+        members.std(axis=0)[usable],
+        students.schema.lower_is_better,
+    )
+    return replace(_with_shares(forecaster, shares), calibration=calibration)
+
+
+def _with_shares(forecaster: Forecaster, shares: Numbers) -> Forecaster:
+    kinds = zip(forecaster.networks, shares.T.tolist(), strict=True)
+    return replace(forecaster, networks=[replace(kind, shares=own) for kind, own in kinds])
+
+
+def _shares(errors: Numbers, places: Integers, terms: int) -> Numbers:
+    """The shares of the kinds in the forecast of each term, [terms, kinds].
+
+    They are those of least squared error that are not negative and add up to 1 (Breiman, "Stacked
+    regressions", Machine Learning 24, 1996), of each term pulled towards those of all terms.
+
+    Parameters
+    ----------
+    errors : [kinds, grades], grade points
+    places : [grades], the terms that were forecast
+    """
+    kinds = len(errors)
+    overall = _stacked(errors, np.full(kinds, 1 / kinds))
+    return np.stack([_stacked(errors[:, places == place], overall) for place in range(terms)])
+
+
+def _stacked(errors: Numbers, usual: Numbers) -> Numbers:
+    """The shares of least squared error, pulled towards the usual ones."""
+    size = np.sqrt(np.mean(errors**2)) if errors.size else 1.0
+    pull = np.sqrt(_USUAL_GRADES) * (size or 1.0)
+    kinds = len(usual)
+    exactly = 1e6 * pull * np.ones((1, kinds))  # so heavy that the shares add up to 1
+    system = np.vstack([errors.T, pull * np.eye(kinds), exactly])
+    shares = nnls(
+        system, np.concatenate([np.zeros(errors.shape[1]), pull * usual, exactly[0, :1]])
+    )[0]
+    return np.asarray(shares / shares.sum())
