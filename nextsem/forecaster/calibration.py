@@ -22,6 +22,8 @@ _USUAL_RESIDUALS = 5
 # Forecasts from a certain number of grades have residuals of their own, if these are so many or
 # more, and else share those of all.
 _ENOUGH = 50
+# A new category counts as one of those with the largest residuals.
+_NEW = 0.9
 # How the size of a residual follows the forecast and the disagreement is learnt as if so many more
 # residuals told that it does not.
 _USUAL_SLOPES = 20
@@ -40,7 +42,8 @@ class Calibration:
     by : the column whose categories differ, or None
     usual : the usual size of a residual (root mean square), grade points
     by_place, by_known : the same for each term that is forecast, and for each number of known grades
-    by_category : for each term that is forecast, the same of each category that has residuals there
+    by_category : for each term that is forecast, the same of each category that has residuals there,
+        and under "" of one that is new or not known
     residuals : actual less forecast in units of its spread, sorted, for each number of known grades
         that has many; under 0 those of all; with " weak" those of the weak forecasts alone
     weak : for each number of known grades that has many, below which forecasts are weak
@@ -72,6 +75,7 @@ class Calibration:
         forecasts: Numbers,
         disagreement: Numbers,
         lower_is_better: bool,
+        as_new: Numbers,
     ) -> Self:
         """Calibrate.
 
@@ -83,13 +87,15 @@ class Calibration:
         forecasts, disagreement : [forecasts], grade points; the latter is the standard deviation
             of what the networks forecast
         lower_is_better : whether a lower grade is the better one
+        as_new : [forecasts], what the residuals would be if the category were not known
         """
         features = _features(forecasts, disagreement, lower_is_better)
         center, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
         sizes = np.abs(residuals) / _size(residuals) + 1e-3
         model = GammaRegressor(alpha=_USUAL_SLOPES / len(sizes))
         slopes = model.fit(_standardized(features, center, scale), sizes).coef_
-        whole, residuals = residuals, residuals / _factor(features, center, scale, slopes)
+        factor = _factor(features, center, scale, slopes)
+        whole, residuals, as_new = residuals, residuals / factor, as_new / factor
         usual = _size(residuals)
         by_place = {
             str(place): _pooled(residuals[places == place], usual) for place in np.unique(places)
@@ -99,16 +105,11 @@ class Calibration:
         }
         by_category: dict[str, dict[str, float]] = {}
         for place, own in by_place.items():
-            here = places == int(place)
-            found, codes = np.unique(categories[here], return_inverse=True)
-            squares = np.bincount(codes, residuals[here] ** 2, len(found))
-            counts = np.bincount(codes, minlength=len(found))
-            pooled = np.sqrt((squares + _USUAL_RESIDUALS * own**2) / (counts + _USUAL_RESIDUALS))
-            by_category[place] = {
-                str(name): float(each)
-                for name, each in zip(found, pooled, strict=True)
-                if name != ""
-            }
+            here, names = places == int(place), categories[places == int(place)]
+            by_category[place] = _by_category(names, residuals[here], own)
+            new = list(_by_category(names, as_new[here], own).values())
+            if new:
+                by_category[place][""] = float(np.quantile(new, _NEW, method="higher"))
         follows = (lower_is_better, center.tolist(), scale.tolist(), slopes.tolist())
         self = cls(by, usual, by_place, by_known, by_category, {}, {}, *follows)
         scaled = whole / self.spread(places, known, categories, forecasts, disagreement)
@@ -147,7 +148,8 @@ class Calibration:
             widened = max(1.0, of_known / of_place) if count < place else 1.0
             own = self.by_category.get(str(place), {})
             found, codes = np.unique(categories[here], return_inverse=True)
-            sizes = np.array([own.get(str(name), of_place) for name in found])
+            new = own.get("", of_place)
+            sizes = np.array([own.get(str(name), new) for name in found])
             result[here] = sizes[codes] * widened
         features = _features(forecasts, disagreement, self.lower_is_better)
         return result * _factor(features, *map(np.array, (self.center, self.scale, self.slopes)))
@@ -189,6 +191,14 @@ def _factor(features: Numbers, center: Numbers, scale: Numbers, slopes: Numbers)
 def _size(residuals: Numbers) -> float:
     """Root mean square; 1 where there is none at all, since spreads are divided by."""
     return (float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 0.0) or 1.0
+
+
+def _by_category(categories: Texts, residuals: Numbers, usual: float) -> dict[str, float]:
+    """The size of each category's residuals, pulled towards the usual one."""
+    found, codes = np.unique(categories, return_inverse=True)
+    squares = np.bincount(codes, residuals**2, len(found)) + _USUAL_RESIDUALS * usual**2
+    sizes = np.sqrt(squares / (np.bincount(codes, minlength=len(found)) + _USUAL_RESIDUALS))
+    return {str(name): float(size) for name, size in zip(found, sizes, strict=True) if name != ""}
 
 
 def _pooled(residuals: Numbers, usual: float) -> float:

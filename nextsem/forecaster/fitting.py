@@ -24,7 +24,7 @@ from nextsem.network.network import Architecture
 from nextsem.network.training import Examples, Fitted, Recipe, fit
 from nextsem.shared.parallel import scheduler, side_by_side
 from nextsem.shared.params import Model, Train
-from nextsem.students.students import Integers, Mask, Numbers, Students
+from nextsem.students.students import UNKNOWN, Integers, Mask, Numbers, Students
 
 # The linear path sees at most so many of the last grades; so many first steps have weights of their
 # own.
@@ -202,29 +202,53 @@ def _calibrated(
         return _with_shares(forecaster, np.tile(equal, (forecaster.encoding.terms, 1)))
     students = students[np.flatnonzero(tried)]
     members = forecaster.predict(students).members
-    counts = [len(held) for held in held_out]
-    singly = [
-        np.where(held[:, tried, None], own, 0).sum(axis=0) / held[:, tried].sum(axis=0)[:, None]
-        for held, own in zip(held_out, np.split(members, np.cumsum(counts)[:-1]), strict=True)
-    ]
+    singly = _as_held_out(members, held_out, tried)
     usable = students.to_learn & np.isfinite(singly[0])
     places = np.nonzero(usable)[1]
     actual = students.grades[usable]
-    forecasts = np.stack([own[usable] for own in singly])
-    shares = _shares(forecasts - actual, places, forecaster.encoding.terms)
-    together = (forecasts * shares[places].T).sum(axis=0).clip(*students.schema.grade_range)
+    shares = _shares(singly[:, usable] - actual, places, forecaster.encoding.terms)
+
+    def together(singly: Numbers) -> Numbers:
+        mixed = (singly[:, usable] * shares[places].T).sum(axis=0)
+        return np.asarray(mixed.clip(*students.schema.grade_range))
+
     by = by if by in students.schema.categories else None
+    forecasts = as_new = together(singly)
+    if by is not None:
+        codes = students.codes.copy()
+        codes[..., students.schema.categories.index(by)] = UNKNOWN
+        new = forecaster.predict(replace(students, codes=codes)).members
+        as_new = together(_as_held_out(new, held_out, tried))
     calibration = Calibration.of(
-        actual - together,
+        actual - forecasts,
         places,
         students.known_before[usable],
         by,
         calibration_categories(students, by)[usable],
-        together,
+        forecasts,
         members.std(axis=0)[usable],
         students.schema.lower_is_better,
+        actual - as_new,
     )
     return replace(_with_shares(forecaster, shares), calibration=calibration)
+
+
+def _as_held_out(members: Numbers, held_out: list[Mask], tried: Mask) -> Numbers:
+    """What each kind forecasts of students in its validation sets, [kinds, students, terms].
+
+    Parameters
+    ----------
+    members : [members, students, terms]
+    held_out : of each kind [members, students], of all students
+    tried : [students], which of those the members forecast
+    """
+    kinds = np.split(members, np.cumsum([len(held) for held in held_out])[:-1])
+    return np.stack(
+        [
+            np.where(held[:, tried, None], own, 0).sum(axis=0) / held[:, tried].sum(axis=0)[:, None]
+            for held, own in zip(held_out, kinds, strict=True)
+        ]
+    )
 
 
 def _with_shares(forecaster: Forecaster, shares: Numbers) -> Forecaster:

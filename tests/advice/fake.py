@@ -66,7 +66,7 @@ class Mean:
         residuals = self.students.grades[rows, places] - forecasts
         colleges, same = self.students.category("College")[rows], np.full(len(rows), 0.1)
         self.calibration = Calibration.of(
-            residuals, places, places, "College", colleges, forecasts, same, False
+            residuals, places, places, "College", colleges, forecasts, same, False, residuals
         )
         return self
 

@@ -27,7 +27,7 @@ def of(
     """Calibrated on errors that follow neither the forecast nor the disagreement, unless given."""
     usual = np.full(len(errors), 5.0)
     forecasts = usual if forecasts is None else forecasts
-    return Calibration.of(errors, places, places, by, categories, forecasts, usual, False)
+    return Calibration.of(errors, places, places, by, categories, forecasts, usual, False, errors)
 
 
 def spread(
@@ -48,12 +48,20 @@ def test_the_spread_follows_the_term_and_the_category() -> None:
     assert scaled.std() == pytest.approx(1, abs=0.02)
 
 
-def test_a_new_category_and_a_term_not_seen_have_the_usual_spread() -> None:
+def test_a_new_category_counts_as_one_of_the_widest_and_as_not_known() -> None:
+    """Without its category, a student of b is forecast with errors twice as large."""
     errors, places, categories = drawn(5000)
-    own = of(errors, places, "College", categories)
-    new = spread(own, np.array([4, 9]), np.array([4, 9]), np.array(["z", "z"]))
-    assert new[0] == pytest.approx(errors[places == 4].std(), rel=0.05)
-    assert new[1] == new[0]
+    usual = np.full(5000, 5.0)
+    as_new = np.where(categories == "b", 2 * errors, errors)
+    own = Calibration.of(errors, places, places, "College", categories, usual, usual, False, as_new)
+    new, missing, c, a = (
+        spread(own, np.array([4]), np.array([4]), np.array([name])) for name in ("z", "", "c", "a")
+    )
+    assert new == missing
+    assert a < 0.5 * new
+    assert new == pytest.approx(c, rel=0.2)
+    later = spread(own, np.array([9]), np.array([9]), np.array(["z"]))
+    assert later == pytest.approx(errors[places == 4].std(), rel=0.05)
 
 
 def test_with_less_known_than_there_are_terms_before_the_spread_is_no_smaller() -> None:
@@ -101,7 +109,15 @@ def test_where_grades_are_worst_errors_are_larger_and_of_their_own_shape(
     half = np.arange(4000) < 2000
     none, same = np.full(2000, ""), np.full(2000, 0.1)
     own = Calibration.of(
-        errors[half], places[half], places[half], None, none, forecasts[half], same, lower_is_better
+        errors[half],
+        places[half],
+        places[half],
+        None,
+        none,
+        forecasts[half],
+        same,
+        lower_is_better,
+        errors[half],
     )
     spreads = own.spread(places[~half], places[~half], none, forecasts[~half], same)
     assert spreads[weak[~half]].mean() > 2 * spreads[~weak[~half]].mean()
