@@ -30,7 +30,7 @@ from nextsem.students.students import UNKNOWN, Integers, Mask, Numbers, Students
 # own.
 _LAGS, _LINEAR_STEPS = 8, 12
 # The shares of the kinds are pulled towards the usual ones, as if so many more grades told these.
-_USUAL_GRADES = 10
+_USUAL_GRADES = 2
 
 OnEpoch = Callable[[int, float, float], None]
 
