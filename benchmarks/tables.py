@@ -33,6 +33,7 @@ from nextsem.validation.folds import folds
 
 RESULTS, PAGE = Path("docs/tables.json"), Path("docs/tables.md")
 FOLDS, COVERAGE = 5, 0.9
+KINDS = ("documented", "flexible")  # of networks, each kind alone
 AGAINST = ("stack", "best_linear", "chosen_inside")
 
 
@@ -98,6 +99,12 @@ def out_of_fold(
         trained = fit_forecaster(train, int(seed), parameters.model, parameters.train, by)
         prediction = trained.forecaster.predict(test)
         forecasts = {"network": prediction.forecasts[:, -1]}
+        first = len(trained.forecaster.networks[0].weights)
+        for kind, members in zip(
+            KINDS, np.split(prediction.members[..., -1], [first]), strict=True
+        ):
+            if len(members):
+                forecasts[kind] = members.mean(axis=0)
         forecasts |= {name: BASELINES[name](train, test)[:, -1] for name in CHEAP}
         forecasts |= stack_and_gaussian_process(train, test)
         forecasts["chosen_inside"] = forecasts[chosen_inside(train)]

@@ -100,8 +100,8 @@ def test_page_shows_what_is_kept(
             [cell.strip() for cell in line.split("|")] for line in lines if f"| {name} |" in line
         ]
         errors, ratios, ranges = rows
-        shown = ["network", each["best_linear"], "forest", "boosted_trees", "gaussian_process"]
-        shown += ["stack", "chosen_inside"]
+        shown = ["network", *tables.KINDS, each["best_linear"], "forest", "boosted_trees"]
+        shown += ["gaussian_process", "stack", "chosen_inside"]
         assert errors[2:-1] == [
             "30",
             str(each["terms"]),
