@@ -19,7 +19,7 @@ from nextsem.forecaster.encoding import Encoding
 from nextsem.forecaster.forecaster import Forecaster, Networks, calibration_categories
 from nextsem.forecaster.linear_start import linear_start
 from nextsem.forecaster.profile import Profile
-from nextsem.forecaster.relevance import relevant_columns
+from nextsem.forecaster.relevance import all_columns, relevant_columns
 from nextsem.network.network import Architecture
 from nextsem.network.training import Examples, Fitted, Recipe, fit
 from nextsem.shared.parallel import scheduler, side_by_side
@@ -103,7 +103,9 @@ def fit_forecaster(
     students = students[np.flatnonzero(taught)]
     large = len(students) >= train.large.students
     bins = 0 if large or not model.flexible.members else model.flexible.bins
-    encoding = Encoding.of(students, model, train, relevant_columns(students, seed), bins)
+    # Many students tell by themselves which columns mean something.
+    used = all_columns(students) if large else relevant_columns(students, seed)
+    encoding = Encoding.of(students, model, train, used, bins)
     examples = encoding.examples(students)
     networks, fits, held_out = [], [], []
     for number, kind in enumerate(kinds_for(len(students), encoding, examples, model, train)):

@@ -12,6 +12,11 @@ _LAST_GRADES = 4
 _MOST_CASES = 5000  # So many tell well enough.
 
 
+def all_columns(students: Students) -> tuple[list[int], list[int]]:
+    """Every column of categories and of numbers, counted from 0."""
+    return [*range(len(students.schema.categories))], [*range(len(students.schema.numbers))]
+
+
 def relevant_columns(students: Students, seed: int) -> tuple[list[int], list[int]]:
     """The columns of categories and of numbers that help to forecast, counted from 0.
 
