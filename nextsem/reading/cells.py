@@ -124,24 +124,31 @@ def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
 
 def names(path: Path, column: pd.Series, spellings: dict[str, str]) -> pd.Series:
     """A column as names, "" where empty, as categories; `spellings` are other ways to write one."""
-    places, found = pd.factorize(column)
-    texts = _names(pd.Series(found))
-    texts.loc[-1] = ""  # an empty cell's place
+    if once := isinstance(column.dtype, pd.CategoricalDtype):  # of a .csv file: each text once
+        places, cells = column.cat.codes.to_numpy(), pd.Series(column.cat.categories)
+    else:
+        places, found = pd.factorize(column)
+        cells = pd.Series(found)
+    texts = _names(cells).replace(spellings)
     if (errors := texts.isin(_ERRORS)).any():
-        row = column.index[errors.to_numpy()[places]][0]
+        row = column.index[np.append(errors, False)[places]][0]
         raise InputError(
             f"{path}: row {row}, column {column.name!r}: {shown(column[row])} is not a name; "
             "allowed: text, or an empty cell"
         )
-    spelt, different = pd.factorize(texts.replace(spellings))
-    return pd.Series(pd.Categorical.from_codes(spelt[places], different), column.index)
+    if once and places.min(initial=0) == 0 and texts.equals(cells):
+        return column
+    # The place of an empty cell is -1, that of the last text.
+    again, different = pd.factorize(np.append(texts.to_numpy(dtype=object), ""))
+    spelt = pd.Categorical.from_codes(again[places], pd.Index(different, dtype=str))
+    return pd.Series(spelt, column.index)
 
 
 def _names(cells: pd.Series) -> pd.Series:
     """Different cells as names, as `name` makes them."""
-    if cells.dtype == object:  # of a workbook
+    if not isinstance(cells.dtype, pd.StringDtype):
         return cells.map(name).astype(str)
-    texts = cells.astype(str).str.strip()
+    texts = cells.str.strip()
     special = texts.str.contains("\r", regex=False) | texts.str.endswith(".0")
     texts[special] = texts[special].map(name)
     return texts

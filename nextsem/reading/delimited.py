@@ -19,6 +19,7 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 
 SEPARATORS = (",", ";", "\t", "|")
+_BLOCK = 2**24  # bytes that pyarrow reads at a time
 
 
 def read(
@@ -84,18 +85,23 @@ def _read_plain(
 ) -> pd.DataFrame | None:
     """The cells by pyarrow, which is faster, with each different text once; None if it cannot.
 
-    What is wrong then is for pandas to say. Columns that will not be used hold text.
+    What is wrong then is for pandas to say. So it is with quotes: of one that is opened and not
+    closed, pyarrow says nothing. Columns that will not be used hold text.
     """
-    if _encoding(data.encoding) != "utf-8-sig":
+    content = path.read_bytes()
+    if _encoding(data.encoding) != "utf-8-sig" or b'"' in content:
         return None
     names = [str(place) for place in range(width)]
     try:
         table = pyarrow.csv.read_csv(
-            path,
-            pyarrow.csv.ReadOptions(column_names=names, skip_rows_after_names=data.header_row),
-            pyarrow.csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, ignore_empty_lines=False
+            pa.BufferReader(content),
+            pyarrow.csv.ReadOptions(
+                column_names=names,
+                skip_rows_after_names=data.header_row,
+                block_size=_BLOCK,
+                use_threads=False,  # they gain nothing where all is text
             ),
+            pyarrow.csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 null_values=[""],
@@ -114,7 +120,7 @@ def _read_plain(
         columns[place] = pd.Categorical.from_codes(codes.to_numpy(), texts)
         if place not in as_text:
             numbers = pd.to_numeric(texts.to_series(), errors="coerce").to_numpy(dtype=float)
-            if np.isfinite(numbers).all():
+            if not np.isnan(numbers).any():
                 columns[place] = np.append(numbers, np.nan)[columns[place].codes]
             else:
                 columns[place] = pd.array(cells, dtype="str")

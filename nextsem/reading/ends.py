@@ -13,7 +13,8 @@ _ENOUGH = 5  # rows, to tell what all have
 
 def looked_at(cells: pd.DataFrame) -> pd.DataFrame:
     """The first and the last rows of a table, which are enough for `footer`."""
-    return pd.concat([cells[: min(_FIRST, max(len(cells) - _END, 0))], cells[-_END:]])
+    last = max(len(cells) - _END, 0)
+    return cells.iloc[[*range(min(_FIRST, last)), *range(last, len(cells))]]
 
 
 def footer(cells: pd.DataFrame) -> tuple[int, list[str]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nextsem.reading import delimited, ends, workbook
+from nextsem.reading import delimited, ends
 from nextsem.reading.cells import as_numbers, marks, name, names, numbers, shown
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
@@ -120,8 +120,11 @@ def read_cells(path: Path, data: Data) -> pd.DataFrame:
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     """What stands in the cells, as text."""
-    texts = frame.apply(lambda column: column.map(name, na_action="ignore").astype(object))
-    return texts.fillna("").astype(str)
+    texts = {}
+    for column, cells in frame.items():
+        places, found = pd.factorize(cells)  # each text once
+        texts[column] = np.array([*map(name, found), ""], dtype=object)[places]
+    return pd.DataFrame(texts, frame.index, dtype=str)
 
 
 def suffix(path: Path) -> str:
@@ -187,11 +190,13 @@ def _read_file(
         header, frame = delimited.read(path, data, texts, used)
         frame = frame[: _filled_rows(frame)]
     else:
+        from nextsem.reading import workbook  # openpyxl takes long to load
+
         header, frame = workbook.read(path, data, used, checked)
     frame = frame[: max(0, len(frame) - data.footer_rows)]
     if checked:
         named = [place for place, column in enumerate(header) if column]
-        some = ends.looked_at(frame[: _filled_rows(frame)])[named].astype(object)
+        some = ends.looked_at(frame[: _filled_rows(frame)])[named]
         rows, _ = ends.footer(_texts(some).set_axis([header[place] for place in named], axis=1))
         if rows:
             raise InputError(
@@ -209,7 +214,7 @@ def _read_file(
 
 def _filled_rows(frame: pd.DataFrame) -> int:
     """How many rows there are up to the last one that is filled in."""
-    if len(frame) and frame.iloc[-1].notna().any():
+    if frame[-1:].notna().any(axis=None):
         return len(frame)
     return int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1
 

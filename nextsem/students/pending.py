@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from nextsem.students.students import Students, Texts
 
@@ -24,7 +25,9 @@ def pending(
     last_terms : see `to_forecast`
     """
     terms, reasons = to_forecast(students, last_terms)
-    table = pd.DataFrame({STUDENT: students.names, TERM: terms, REASON: reasons, MARK: marks})
+    columns = {STUDENT: students.names, TERM: terms, REASON: reasons, MARK: np.asarray(marks)}
+    # By way of pyarrow, as pandas would make an object of each text.
+    table = pd.DataFrame({name: pd.array(pa.array(own), "str") for name, own in columns.items()})
     return pd.concat([table, ids.add_prefix(_ID)], axis=1)
 
 

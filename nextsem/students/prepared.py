@@ -31,7 +31,7 @@ def write(students: Students, path: Path) -> None:
         return pa.ListArray.from_arrays(pa.array(offsets), values)
 
     columns: dict[str, Any] = {
-        _NAME: pa.array(students.names.tolist(), pa.string()),
+        _NAME: pa.array(students.names, pa.string()),
         _TIME: lists(pa.array(students.times[kept])),
         _GRADE: lists(pa.array(students.grades[kept])),
     }
