@@ -30,7 +30,7 @@ from nextsem.students.students import UNKNOWN, Integers, Mask, Numbers, Students
 # own.
 _LAGS, _LINEAR_STEPS = 8, 12
 # The shares of the kinds are pulled towards the usual ones, as if so many more grades told these.
-_USUAL_GRADES = 2
+_USUAL_GRADES = 10
 
 OnEpoch = Callable[[int, float, float], None]
 
@@ -109,7 +109,7 @@ def fit_forecaster(
     examples = encoding.examples(students)
     networks, fits, held_out = [], [], []
     for number, kind in enumerate(kinds_for(len(students), encoding, examples, model, train)):
-        held = _held_out(len(students), seed + number, kind.members, train.validation_size)
+        held = _held_out(len(students), seed, kind.members, train.validation_size)
         start = linear_start(kind.architecture, examples, ~held) if model.linear_path else None
         fitted = fit(
             kind.architecture,
@@ -276,8 +276,8 @@ def _shares(errors: Numbers, places: Integers, terms: int) -> Numbers:
 
 def _stacked(errors: Numbers, usual: Numbers) -> Numbers:
     """The shares of least squared error, pulled towards the usual ones."""
-    size = np.sqrt(np.mean(errors**2)) if errors.size else 1.0
-    pull = np.sqrt(_USUAL_GRADES) * (size or 1.0)
+    apart = np.sqrt(np.mean((errors - errors.mean(axis=0)) ** 2)) if errors.size else 1.0
+    pull = np.sqrt(_USUAL_GRADES) * (apart or 1.0)
     kinds = len(usual)
     exactly = 1e6 * pull * np.ones((1, kinds))  # so heavy that the shares add up to 1
     system = np.vstack([errors.T, pull * np.eye(kinds), exactly])
