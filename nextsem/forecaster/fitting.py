@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from joblib import delayed
-from scipy.optimize import nnls
 
 from nextsem.forecaster.calibration import Calibration
 from nextsem.forecaster.encoding import Encoding
@@ -29,8 +28,6 @@ from nextsem.students.students import UNKNOWN, Integers, Mask, Numbers, Students
 # The linear path sees at most so many of the last grades; so many first steps have weights of their
 # own.
 _LAGS, _LINEAR_STEPS = 8, 12
-# The shares of the kinds are pulled towards the usual ones, as if so many more grades told these.
-_USUAL_GRADES = 10
 
 OnEpoch = Callable[[int, float, float], None]
 
@@ -195,13 +192,12 @@ def _calibrated(
     """The forecaster with the shares of its kinds and its calibration.
 
     Both are learnt from what members forecast of the students in their validation sets. If nobody
-    was in one, the kinds have equal shares, and there is no calibration.
+    was in one, only the first kind forecasts, and there is no calibration.
     """
-    kinds = len(held_out)
     tried = np.logical_and.reduce([held.any(axis=0) for held in held_out])
-    equal = np.full(kinds, 1 / kinds)
     if not tried.any():
-        return _with_shares(forecaster, np.tile(equal, (forecaster.encoding.terms, 1)))
+        first = np.eye(1, len(held_out))
+        return _with_shares(forecaster, np.tile(first, (forecaster.encoding.terms, 1)))
     students = students[np.flatnonzero(tried)]
     members = forecaster.predict(students).members
     singly = _as_held_out(members, held_out, tried)
@@ -261,27 +257,30 @@ def _with_shares(forecaster: Forecaster, shares: Numbers) -> Forecaster:
 def _shares(errors: Numbers, places: Integers, terms: int) -> Numbers:
     """The shares of the kinds in the forecast of each term, [terms, kinds].
 
-    They are those of least squared error that are not negative and add up to 1 (Breiman, "Stacked
-    regressions", Machine Learning 24, 1996), of each term pulled towards those of all terms.
-
     Parameters
     ----------
     errors : [kinds, grades], grade points
     places : [grades], the terms that were forecast
     """
-    kinds = len(errors)
-    overall = _stacked(errors, np.full(kinds, 1 / kinds))
-    return np.stack([_stacked(errors[:, places == place], overall) for place in range(terms)])
+    if len(errors) == 1:
+        return np.ones((terms, 1))
+    flexible = [_flexible_share(*errors[:, places == place]) for place in range(terms)]
+    return np.column_stack([1 - np.array(flexible), flexible])
 
 
-def _stacked(errors: Numbers, usual: Numbers) -> Numbers:
-    """The shares of least squared error, pulled towards the usual ones."""
-    apart = np.sqrt(np.mean((errors - errors.mean(axis=0)) ** 2)) if errors.size else 1.0
-    pull = np.sqrt(_USUAL_GRADES) * (apart or 1.0)
-    kinds = len(usual)
-    exactly = 1e6 * pull * np.ones((1, kinds))  # so heavy that the shares add up to 1
-    system = np.vstack([errors.T, pull * np.eye(kinds), exactly])
-    shares = nnls(
-        system, np.concatenate([np.zeros(errors.shape[1]), pull * usual, exactly[0, :1]])
-    )[0]
-    return np.asarray(shares / shares.sum())
+def _flexible_share(near_linear: Numbers, flexible: Numbers) -> float:
+    """The share of the flexible kind, as its errors [grades] and those of the other kind tell.
+
+    It is the share of least squared error (Breiman, "Stacked regressions", Machine Learning 24,
+    1996), less the more, the less certain the gain is: none where the standard error of the gain is
+    as large as the gain (as in James and Stein, "Estimation with quadratic loss", 1961).
+    """
+    apart = near_linear - flexible
+    if not np.any(apart):
+        return 0.0
+    share = float(np.clip(np.sum(near_linear * apart) / np.sum(apart**2), 0, 1))
+    gain = near_linear**2 - (near_linear - share * apart) ** 2
+    if gain.mean() <= 0:
+        return 0.0
+    doubt = gain.std() / np.sqrt(len(gain)) / gain.mean()
+    return share * max(0.0, 1 - float(doubt) ** 2)
