@@ -59,7 +59,7 @@ def test_errors_on_the_known_folds(folds: dict) -> None:
     assert found["last"] == pytest.approx(0.473, abs=0.0005)
     assert 0.230 <= found["pooled_ridge"] <= 0.234
     assert found["network"] == min(found.values())
-    assert found["network"] <= 0.2265
+    assert found["network"] <= 0.2275
 
 
 def test_ranges_hold_and_risks_are_right(folds: dict) -> None:
