@@ -110,7 +110,7 @@ def calibration() -> Calibration:
     colleges = np.array(COLLEGES)[np.arange(400) % 3]
     forecasts, disagreement = np.linspace(5, 9, 400), np.full(400, 0.1)
     more = (forecasts, disagreement, False)
-    return Calibration.of(residuals, known, known, "College", colleges, *more)
+    return Calibration.of(residuals, known, known, "College", colleges, *more, residuals)
 
 
 def project(path: Path, of: Students, forecasts: pd.DataFrame, calibrated: bool = True) -> None:
