@@ -25,7 +25,7 @@ def pending(
     last_terms : see `to_forecast`
     """
     terms, reasons = to_forecast(students, last_terms)
-    columns = {STUDENT: students.names, TERM: terms, REASON: reasons, MARK: np.asarray(marks)}
+    columns = {STUDENT: students.names, TERM: terms, REASON: reasons, MARK: marks}
     # By way of pyarrow, as pandas would make an object of each text.
     table = pd.DataFrame({name: pd.array(pa.array(own), "str") for name, own in columns.items()})
     return pd.concat([table, ids.add_prefix(_ID)], axis=1)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openpyxl
@@ -14,7 +13,7 @@ from nextsem.advice.intervals import ranges, risk
 from nextsem.advice.report import sheets
 from nextsem.advice.workbook import write_excel
 from nextsem.students.pending import pending as pending_of
-from nextsem.students.students import Students
+from nextsem.students.students import Students, Texts
 from tests.advice.fake import Mean, cohort, underway
 
 LINE = 6.0
@@ -39,9 +38,10 @@ def asked() -> Students:
     return students
 
 
-def pending(students: Students, marks: Any = "", **columns: object) -> pd.DataFrame:
+def pending(students: Students, marks: Texts | None = None, **columns: object) -> pd.DataFrame:
     ids = pd.DataFrame(columns, index=range(len(students)))
-    return pending_of(students, ids, marks, None)
+    nothing = np.full(len(students), "")
+    return pending_of(students, ids, nothing if marks is None else marks, None)
 
 
 def table(students: Students, forecaster: Mean = FORECASTER, line: float = LINE) -> pd.DataFrame:
