@@ -94,10 +94,11 @@ def in_short(metrics: dict[str, Any]) -> dict[str, float]:
     rivals = ("linear", "linear_static", "pooled_ridge", "forest", "boosted_trees")
     shortlist = metrics["list"]
     return {
-        **metrics["forecasters"]["network"],
+        **{key: metrics["forecasters"]["network"][key] for key in ("mse", "mae")},
         **{f"mse_{name}": metrics["forecasters"][name]["mse"] for name in rivals},
         "linear_p": metrics["against"]["linear"]["p"],
         **{key: metrics["intervals"][key] for key in ("coverage", "width")},
+        "coverage_weakest": metrics["intervals"]["weakest"].get("coverage", np.nan),
         **{key: metrics["risk"][key] for key in ("brier", "brier_base")},
         "list_precision": shortlist.get("network", {}).get("precision", np.nan),
         "list_stability": shortlist.get("stability", {}).get("seeds", {}).get("share", np.nan),
@@ -115,6 +116,9 @@ def tell(metrics: dict[str, Any]) -> None:
         )
     if np.isfinite(held["coverage"]):
         print(f"ranges: coverage {held['coverage']:.1%}, mean width {held['width']:.2f}")
+    if quarter := held["weakest"]:
+        which, share = quarter["forecasts"], quarter["coverage"]
+        print(f"  of the quarter with the {which} forecasts: coverage {share:.1%}")
     if np.isfinite(risk["brier"]):
         score, base = risk["brier"], risk["brier_base"]
         print(f"risk of {metrics['of']['risk_of']}: Brier score {score:.4f}, base rate {base:.4f}")

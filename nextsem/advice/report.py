@@ -56,7 +56,7 @@ def sheets(
         *(("Remark", remark) for remark in remarks),
         *_list(forecast, risk, capacity, measured or {}),
         *((f"Column: {name}", _meaning(str(name), schema, coverage, line)) for name in forecast),
-        *_about(forecaster, coverage),
+        *_about(forecaster, coverage, measured or {}),
     ]
     return [
         Sheet("Forecast", forecast, formats, shaded, filtered=True, printed=printed),
@@ -138,7 +138,9 @@ def _summary(forecast: pd.DataFrame, schema: Schema, line: float, grade: str) ->
     return Sheet("Summary", table.reset_index(), formats, charted=shown)
 
 
-def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
+def _about(
+    forecaster: "Forecaster", coverage: float, measured: dict[str, Any]
+) -> list[tuple[str, str]]:
     schema, architecture = forecaster.schema, forecaster.architecture
     good, ranges = "Not known: no student was held out of training", "None, and no risks"
     if forecaster.calibration:
@@ -154,6 +156,12 @@ def _about(forecaster: "Forecaster", coverage: float) -> list[tuple[str, str]]:
             "training. That is measured on students like those trained on, and not guaranteed for "
             "other years or other places"
         )
+        held = measured.get("forward") or measured.get("intervals", {})
+        if quarter := held.get("weakest"):
+            ranges += (
+                f". In the past they held {held['coverage']:.0%}, and {quarter['coverage']:.0%} for "
+                f"the quarter of students with the {quarter['forecasts']} forecasts"
+            )
     simulated = "The forecaster learnt from a simulated cohort. Its forecasts mean nothing for real students"
     return [
         (

@@ -46,11 +46,13 @@ def of_comparison(
     """
     of, ahead = metrics["of"], metrics["forward"]
     title = f"{of['students']:,} students, {of['repeats']} x {of['folds']} folds"
+    quarter = metrics["intervals"]["weakest"]
+    weakest = {"Forecast": {f"{quarter['forecasts']} quarter": quarter}} if quarter else {}
     return {
         "forecasters": forecasters(metrics["forecasters"], metrics["against"], title),
         "by_semester": by_semester(terms, title),
         "forward": forward(ahead, of["coverage"], f"{ahead['n']:,} forecasts" if ahead else ""),
-        "groups": groups(metrics["groups"], of["coverage"], title),
+        "groups": groups(weakest | metrics["groups"], of["coverage"], title),
         "reliability": reliability(bins, of["risk_of"], metrics["risk"], title),
     }
 

@@ -17,12 +17,17 @@ from nextsem.advice import intervals
 from nextsem.comparison import lists
 from nextsem.comparison.fairness import at_the_line
 from nextsem.comparison.metrics import LEAST, brier, by_group, errors, within, worse
-from nextsem.comparison.significance import clustered_difference, paired_difference
+from nextsem.comparison.significance import (
+    clustered_difference,
+    paired_difference,
+    share_interval,
+)
 from nextsem.forecaster.calibration import Calibration
 from nextsem.students.students import Integers, Numbers, Schema, Students, Texts
 
 FOLD = ["repeat", "fold"]
 _MEANS = ["squared", "error", "held"]
+_QUARTER = 0.25  # of the students
 _MOST = 50  # values of a column that are shown: those of most students
 
 
@@ -157,7 +162,7 @@ def summary(
         lists.quality(own, capacity, lower_is_better)
         for own in (candidates[~at_origins], candidates[at_origins])
     ]
-    forward = _forward(forecasts[forecasts["kind"] == "origin"], headline)
+    forward = _forward(forecasts[forecasts["kind"] == "origin"], headline, lower_is_better)
     fair = candidates[at_origins] if at_origins.any() else candidates[~at_origins]
     return {
         "forecasters": {name: _scores(headline, name) for name in names},
@@ -171,6 +176,7 @@ def summary(
         },
         "intervals": {
             **_coverage(headline),
+            "weakest": _weakest(headline, "repeat", lower_is_better),
             "by": _by(headline, "category", _coverage),
             "by_known": _by(folds, "known", _coverage),
         },
@@ -189,7 +195,7 @@ def summary(
     }
 
 
-def _forward(rows: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
+def _forward(rows: pd.DataFrame, headline: pd.DataFrame, lower_is_better: bool) -> dict[str, Any]:
     """How good the forecasts of points in time are, `n` in all; {} if there are none.
 
     `low` and `high` are the ends of the interval of the network's error; `out_of_fold` is its error on
@@ -209,6 +215,7 @@ def _forward(rows: pd.DataFrame, headline: pd.DataFrame) -> dict[str, Any]:
         **{"low": max(mean.low, 0.0), "high": mean.high},
         "n": len(rows),
         "coverage": rows["held"].mean(),
+        "weakest": _weakest(rows, "label", lower_is_better),
         "out_of_fold": same["squared"].mean(),
         "against": {
             name: asdict(clustered_difference(network, squared[name].to_numpy(), clusters))
@@ -279,6 +286,29 @@ def _mse_of(*names: str) -> Callable[[pd.DataFrame], dict[str, float]]:
 def _coverage(rows: pd.DataFrame) -> dict[str, float]:
     """The share of grades within their ranges, and the mean width of these, grade points."""
     return {"coverage": rows["held"].mean(), "width": (rows["high"] - rows["low"]).mean()}
+
+
+def _weakest(rows: pd.DataFrame, by: str, lower_is_better: bool) -> dict[str, Any]:
+    """How well the ranges hold for the quarter of students in each repeat or origin who need it most.
+
+    These are the ones with the lowest forecasts, or the highest if lower is better: `forecasts`.
+    `coverage_low` and `coverage_high` are the ends of its 95 % interval, of `n` students; {} if they
+    are fewer than `LEAST`, or have no ranges.
+    """
+    ranks = rows.groupby(by)["network"].rank(pct=True, ascending=not lower_is_better)
+    own = rows[ranks <= _QUARTER]
+    count = own["student"].nunique()
+    found = _coverage(own)
+    if count < LEAST or np.isnan(found["coverage"]):
+        return {}
+    low, high = share_interval(found["coverage"], count)
+    return {
+        **found,
+        "coverage_low": low,
+        "coverage_high": high,
+        "n": count,
+        "forecasts": "highest" if lower_is_better else "lowest",
+    }
 
 
 def _risk(rows: pd.DataFrame) -> dict[str, float]:

@@ -25,6 +25,7 @@ OUT_OF_FOLD = {
     "forward.network": "mean squared error, forward in time",
     "forward.coverage": "coverage of the ranges, forward in time",
     "intervals.coverage": "coverage of the ranges, out of fold",
+    "intervals.weakest.coverage": "coverage of the ranges, weakest quarter, out of fold",
     "intervals.width": "mean width of the ranges, out of fold",
     "risk.brier": "Brier score of the risk, out of fold",
     "list.network.precision": "precision of the list, out of fold",

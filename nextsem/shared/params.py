@@ -6,7 +6,7 @@ of a wrong type or impossible is refused in one line.
 
 import re
 import textwrap
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -308,26 +308,31 @@ def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: 
     parse(text, source)
     root = yaml.compose(text, _Loader)
     left, edits = dict(values), []
-    for group, nodes in root.value if isinstance(root, yaml.MappingNode) else []:
-        for key, node in nodes.value if isinstance(nodes, yaml.MappingNode) else []:
-            name = f"{group.value}.{key.value}"
-            if name not in left:
-                continue
-            start, colon = key.start_mark, key.end_mark.index + 1
-            lines = textwrap.wrap(why.get(name, ""), 100 - len(_REASON))
-            reason = "".join(f"{_REASON}{line}\n" for line in lines)
-            edits.append((start.index - start.column, start.index - start.column, reason))
-            edits.append((colon, colon, f" {written(left.pop(name))}"))
-            # Of a value in lines of its own, a comment beside the key stays.
-            own_lines = isinstance(node, yaml.CollectionNode) and not node.flow_style
-            old = text.rindex("\n", 0, node.start_mark.index) if own_lines else colon
-            edits.append((old, _end(node), ""))
+    for name, key, node in _entries(root):
+        if name not in left:
+            continue
+        start, colon = key.start_mark, key.end_mark.index + 1
+        lines = textwrap.wrap(why.get(name, ""), 100 - len(_REASON))
+        reason = "".join(f"{_REASON}{line}\n" for line in lines)
+        edits.append((start.index - start.column, start.index - start.column, reason))
+        edits.append((colon, colon, f" {written(left.pop(name))}"))
+        # Of a value in lines of its own, a comment beside the key stays.
+        own_lines = isinstance(node, yaml.CollectionNode) and not node.flow_style
+        old = text.rindex("\n", 0, node.start_mark.index) if own_lines else colon
+        edits.append((old, _end(node), ""))
     if left:
         raise InputError(f"{source}: has no {', '.join(left)}; every parameter must be there")
     for begin, end, new in reversed(edits):
         text = text[:begin] + new + text[end:]
     check(Params, parse(text, source), source)
     return text
+
+
+def _entries(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """The name (`model.flexible.members`), key and value of everything in a mapping, also within."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
+        yield path + key.value, key, value
+        yield from _entries(value, f"{path}{key.value}.")
 
 
 def _end(node: yaml.Node) -> int:

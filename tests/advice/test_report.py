@@ -53,6 +53,15 @@ def test_of_lists_that_were_not_measured_only_what_is_expected_is_told() -> None
         )
 
 
+def test_coverage_of_the_worst_quarter_stands_beside_that_of_all() -> None:
+    weakest = {"coverage": 0.87, "forecasts": "lowest"}
+    measured = {"intervals": {"coverage": 0.91, "weakest": weakest}, "forward": {}}
+    told = book(measured)["About"].set_index("What").loc["Ranges", "Meaning"]
+    assert told.endswith(
+        ". In the past they held 91%, and 87% for the quarter of students with the lowest forecasts"
+    )
+
+
 def test_each_column_that_may_drift_has_a_row() -> None:
     sheet = book({})["Drift"].set_index("Column")["Students"]
     grades = {"grade 1st": 60, "grade 2nd": 45, "grade 3rd": 30, "grade 4th": 15}

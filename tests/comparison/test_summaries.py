@@ -47,6 +47,25 @@ def test_every_term_is_told_of_beside_the_headline() -> None:
     assert found["intervals"]["coverage"] == found["intervals"]["by_known"][4]["coverage"]
 
 
+@pytest.mark.parametrize("lower_is_better", [False, True])
+def test_ranges_of_the_worst_quarter_by_hand(lower_is_better: bool) -> None:
+    of = made.students()
+    of = replace(of, schema=replace(of.schema, lower_is_better=lower_is_better))
+    forecasts = made.out_of_fold(of)
+    found, table = summary(of, forecasts)["intervals"]["weakest"], assessed(of, forecasts)
+    rows = table[(table["kind"] == "fold") & table["headline"]]
+    own = []
+    for _, repeat in rows.groupby("repeat"):
+        ordered = repeat.sort_values("network", ascending=not lower_is_better)
+        own.append(ordered.head(len(repeat) // 4))
+    worst = pd.concat(own)
+    inside = worst["actual"].between(worst["low"], worst["high"])
+    assert found["coverage"] == pytest.approx(inside.mean())
+    assert found["width"] == pytest.approx((worst["high"] - worst["low"]).mean())
+    assert found["n"] == worst["student"].nunique()
+    assert found["coverage_low"] < found["coverage"] < found["coverage_high"]
+
+
 def numbers_of_students(figures: object) -> list[object]:
     if not isinstance(figures, dict):
         return []

@@ -3,6 +3,8 @@
 import copy
 import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +122,7 @@ def comments(text: str) -> list[str]:
 
 def values(text: str, keys: Iterable[str]) -> dict[str, object]:
     content = yaml.safe_load(text)
-    return {key: content[key.split(".")[0]][key.split(".")[1]] for key in keys}
+    return {key: reduce(getitem, key.split("."), content) for key in keys}
 
 
 # As a person would change them, one after the other: lists, empty lists, and back.
@@ -129,6 +131,7 @@ CHANGES: list[dict[str, object]] = [
     {"data.missing": [], "data.static": [], "data.semesters": ["a", "b"], "data.current": 2},
     {"data.static": ["a b", "c"], "data.groups": [], "data.numeric": ["x"], "data.current": None},
     {"data.grade_range": [0, 20], "data.numeric": [], "train.seed": 7},
+    {"model.flexible.members": 0, "train.flexible.patience": 9},
 ]
 
 
