@@ -1,3 +1,3 @@
-"""What a person types besides `dvc`: `python -m commands.NAME`."""
+"""Commands for users besides `dvc`: `python -m commands.NAME`."""
 
 import nextsem  # noqa: F401 (pins the numeric kernels before a command imports a numeric library)

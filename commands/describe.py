@@ -1,9 +1,9 @@
-"""Look at a strange table, and propose what params.yaml is to say of it.
+"""Inspect a table, and propose how params.yaml should describe it.
 
     python -m commands.describe data/raw/mine.xlsx            prints the groups to paste
     python -m commands.describe data/raw/mine.xlsx --write    writes them to params.yaml
 
-Whatever is proposed is a guess: read what there is to check, and what `git diff` shows.
+The proposal is a guess: read what to check, and what `git diff` shows.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.describe", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("table", type=Path, help="students, or their transcripts, .csv or .xlsx")
-    parser.add_argument("--sheet", default="", help="of a workbook, if it is not to be looked for")
+    parser.add_argument("--sheet", default="", help="sheet of a workbook; searched for by default")
     parser.add_argument("--write", action="store_true", help="write to params.yaml")
     arguments = parser.parse_args()
 
@@ -30,7 +30,7 @@ def main() -> None:
         path = arguments.table.resolve().relative_to(Path.cwd().resolve())
     except ValueError:
         raise InputError(
-            f"{arguments.table}: is outside of the project; copy it to data/raw"
+            f"{arguments.table}: is outside the project; copy it to data/raw"
         ) from None
     found = describe(path, arguments.sheet, parameters.data, parameters.evaluate.at_risk_below)
     values, why = proposed(found)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def proposed(found: Description) -> tuple[dict[str, object], dict[str, str]]:
-    """What is to change in the parameter file, by its keys, and why."""
+    """Proposed values by key of params.yaml, and reasons for them."""
     values = {f"data.{key}": value for key, value in found.data.model_dump().items()}
     values["data.grade_range"] = [
         int(end) if end == int(end) else end for end in found.data.grade_range
@@ -68,8 +68,8 @@ def proposed(found: Description) -> tuple[dict[str, object], dict[str, str]]:
     worse = "above" if found.data.lower_is_better else "below"
     values["evaluate.at_risk_below"] = found.line
     why["evaluate.at_risk_below"] = (
-        f"{found.worse:.0%} of the grades are {worse} it. Take the line that matters at your place, "
-        "such as the one to pass."
+        f"{found.worse:.0%} of the grades are {worse} it. Take the threshold that matters to you, "
+        "such as the passing grade."
     )
     return values, why
 

@@ -1,10 +1,9 @@
-"""Forecast the students of another table than the one of the pipeline.
+"""Forecast the students of a table other than the pipeline's.
 
     python -m commands.forecast --table new.xlsx --output forecast.xlsx
 
-The table is read as the group `data` of params.yaml says, in the layout `wide` or `long`. Semesters
-to come need no column. `--set sheet=Autumn --set header_row=3` changes keys of that group for this
-table:
+The table is read as the group `data` of params.yaml says. Semesters to come need no column.
+`--set sheet=Autumn --set header_row=3` changes keys of that group for this table:
 """
 
 import argparse
@@ -31,7 +30,7 @@ from nextsem.students.pending import pending
 from nextsem.students.students import Schema, Students
 from stages.forecast import FORECASTER, write
 
-# What the table is and on which scale grades are is not for `--set`: it was learnt.
+# Not for `--set`: the forecaster was trained with these.
 LEARNT = ["table", "groups", "grade_range", "lower_is_better"]
 KEYS = [key for key in Data.model_fields if key not in LEARNT]
 
@@ -67,13 +66,13 @@ def main() -> None:
 
 
 def past() -> dict[str, Any]:
-    """How good forecasts of the pipeline's forecaster were; {} where that was not measured."""
+    """Metrics of the pipeline's forecaster; {} if there are none."""
     path = Path("metrics/crossvalidation.json")
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def settings(data: Data, changes: list[str], trained: Schema) -> Data:
-    """How to read the table: as params.yaml says, and with these changes, such as "sheet=Autumn"."""
+    """The group `data` of params.yaml with changes such as "sheet=Autumn", checked."""
     values: dict[str, Any] = data.model_dump()
     for change in changes:
         key, equals, value = change.partition("=")
@@ -95,7 +94,7 @@ def settings(data: Data, changes: list[str], trained: Schema) -> Data:
 
 
 def hint(path: Path, data: Data) -> str:
-    """What would read a table that differs from the usual one, "" if that is not known."""
+    """A suggestion of `--set` options that would read the table, "" if none is found."""
     for propose in (_place, _columns):
         try:
             changes = propose(path, data)
@@ -108,14 +107,14 @@ def hint(path: Path, data: Data) -> str:
 
 
 def _place(path: Path, data: Data) -> dict[str, Any]:
-    """Where in the file the table seems to be, as far as it is not where it was looked for."""
+    """Detected location of the table in the file, as far as it differs from `data`."""
     found = placement.find(path, "", Remarks(path))
     values = {key: getattr(found, key) for key in ("sheet", "header_row", "encoding")}
     return {key: each for key, each in values.items() if each != getattr(data, key)}
 
 
 def _columns(path: Path, data: Data) -> dict[str, Any]:
-    """What `describe` proposes, as far as it is something else."""
+    """Proposal of `describe`, as far as it differs from `data`."""
     found = describe(path, "", data, 0.0).data.model_dump()
     usual = data.model_dump()
     if data.layout == found["layout"] == "wide":  # semesters to come need no column
@@ -128,9 +127,9 @@ def _columns(path: Path, data: Data) -> dict[str, Any]:
 
 
 def to_ask(read: Read, trained: Schema, last_terms: int | None) -> tuple[Students, pd.DataFrame]:
-    """The students in the terms and columns that the forecaster knows, and whom to forecast.
+    """The students with the forecaster's terms and columns, and the table of whom to forecast.
 
-    Columns count by their order: they may have other names here.
+    Columns are matched by position: they may have other names here.
     """
     students = read.students
     schema = replace(trained, layout=students.schema.layout, calendar=students.schema.calendar)

@@ -14,7 +14,7 @@ from nextsem.shared.program import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.leaderboard")
-    parser.add_argument("base", nargs="?", default="main", help="compare with this, not main")
+    parser.add_argument("base", nargs="?", default="main", help="compare with this; default: main")
     base = Revision.find(parser.parse_args().base)
     print(markdown(base, experiments()), end="")
 

@@ -1,8 +1,8 @@
-"""Keep an experiment's results on the published table in docs/.
+"""Publish an experiment's results on the published table in docs/.
 
     python -m commands.publish EXPERIMENT NAME
 
-writes docs/published/NAME.json (aggregates, and what made them), its model card beside it, and
+writes docs/published/NAME.json (aggregates and their provenance), the model card NAME.md, and
 docs/results.md.
 """
 
@@ -16,7 +16,7 @@ from nextsem.shared.program import run
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m commands.publish")
     parser.add_argument("experiment", help="its name, as `dvc exp show` lists it")
-    parser.add_argument("name", help="what to call its results")
+    parser.add_argument("name", help="name of the published results")
     arguments = parser.parse_args()
     commit = keep(arguments.name, Revision.find(arguments.experiment))
     print(f"{FOLDER / arguments.name}.json and {PAGE} written, of revision {commit[:9]}")

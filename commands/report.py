@@ -1,9 +1,9 @@
-"""Draw a page of a run, or of a change and what it did: one file that needs no network.
+"""Write a report of a run, or of a change and its effect: one self-contained HTML file.
 
     python -m commands.report [BASE [HEAD]]
 
-With BASE, it begins with what `commands.review` says. Grades are shown of the simulated cohort only,
-unless you ask for them; keep such a page where the grades may be.
+With BASE, it starts with the output of `commands.review`. Grades of real students are shown only
+with --with-grades; store such a page only where grades may be.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("head", nargs="?", help="what to show; the workspace, if not given")
     parser.add_argument("--output", type=Path, default=Path("report.html"))
     parser.add_argument(
-        "--with-grades", action="store_true", help="show grades that are somebody's, too"
+        "--with-grades", action="store_true", help="also show grades of real students"
     )
     arguments = parser.parse_args()
     base = Revision.find(arguments.base) if arguments.base else None

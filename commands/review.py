@@ -1,10 +1,10 @@
-"""Say what a change did to the forecasts, and whether that is more than luck.
+"""Review the effect of a change on the forecasts, and whether it is more than chance.
 
     python -m commands.review BASE [HEAD]
 
-Both are revisions of Git or names of experiments; without HEAD, it is the workspace. Nothing is read
-but what a revision has in Git: parameters, checksums, metrics, sums of errors by fold, and what of it
-accepted.yaml says is known to be worse, and why.
+BASE and HEAD are Git revisions or names of experiments; HEAD defaults to the workspace. Only files
+in Git are read: parameters, checksums, metrics, sums of errors by fold, and accepted.yaml, which
+lists what is accepted as worse, and why.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> None:
         help="exit with status 1 if something got worse that accepted.yaml does not accept",
     )
     parser.add_argument(
-        "--links", default="", metavar="ADDRESS", help="what the links to the plots start with"
+        "--links", default="", metavar="ADDRESS", help="prefix of the links to the plots"
     )
     arguments = parser.parse_args()
     change = Change(Revision.find(arguments.base), Revision.find(arguments.head))

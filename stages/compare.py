@@ -1,4 +1,4 @@
-"""Compare the network with simpler forecasters, from the out-of-fold forecasts of all of them."""
+"""Compare the network with the baselines, from out-of-fold forecasts."""
 
 import json
 from pathlib import Path
@@ -41,8 +41,8 @@ def main() -> None:
     count = headline["student"].nunique()
     if count < LEAST:
         raise InputError(
-            f"{FORECASTS}: compares {count} students; allowed: {LEAST} or more, as figures of fewer "
-            "would tell about single students"
+            f"{FORECASTS}: compares {count} students; allowed: {LEAST} or more, as statistics of "
+            "fewer could reveal individual students"
         )
 
     others = pd.read_csv(GROUPS, dtype=str, keep_default_na=False).drop(columns="student")
@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def in_short(metrics: dict[str, Any]) -> dict[str, float]:
-    """The numbers that tell most, for `dvc metrics diff`."""
+    """The main metrics, for `dvc metrics diff`."""
     rivals = ("linear", "linear_static", "pooled_ridge", "forest", "boosted_trees")
     shortlist = metrics["list"]
     return {
@@ -106,7 +106,7 @@ def in_short(metrics: dict[str, Any]) -> dict[str, float]:
 
 
 def tell(metrics: dict[str, Any]) -> None:
-    """Print what one wants to know first."""
+    """Print the main results."""
     errors, held, risk = metrics["forecasters"], metrics["intervals"], metrics["risk"]
     print(f"network: MSE {errors['network']['mse']:.4f}; its difference from each forecaster:")
     for name, own in metrics["against"].items():
@@ -131,7 +131,7 @@ def tell(metrics: dict[str, Any]) -> None:
 
 
 def of_list(own: dict[str, Any], risk_of: str) -> str:
-    """How many of a list it happened to, and how many stay on it."""
+    """A list's precision and stability in words."""
     first, *others = (
         f"{own['capacity'] * own[name]['precision']:.1f}"
         for name in ("network", "linear", "last", "chance")
@@ -144,7 +144,7 @@ def of_list(own: dict[str, Any], risk_of: str) -> str:
 
 
 def in_words(forward: dict[str, Any]) -> str:
-    """How good forecasts of points in time are, and how far from those of the folds."""
+    """Errors forward in time in words, and their difference from those of the folds."""
     network, gap = forward["network"], forward["network"] / forward["out_of_fold"] - 1
     against = forward["against"]["linear"]
     return (

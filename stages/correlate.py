@@ -13,9 +13,9 @@ from nextsem.shared.files import DECIMALS, whole_files
 from nextsem.shared.params import Data
 from nextsem.shared.program import run
 
-MOST = 60  # columns: of more, neither picture nor table could be read
-TERMS = 12  # of transcripts, the first ones
-FEWEST = 5  # students that a correlation is of
+MOST = 60  # columns; with more, neither figure nor table would be readable
+TERMS = 12  # first terms of transcripts
+FEWEST = 5  # students for a correlation, at least
 
 
 def main() -> None:
@@ -43,9 +43,9 @@ def main() -> None:
 
 
 def _wide(path: Path, data: Data) -> tuple[pd.DataFrame, int, pd.DataFrame]:
-    """All columns of nothing but numbers, codes and roll numbers as well, and the table.
+    """The numeric columns, quantities first; the number of quantities; and the table.
 
-    Between them: how many of these columns are quantities, which come first.
+    The other numeric columns are codes and roll numbers.
     """
     table = tables.read(path, data)
     numeric = table[[*data.semesters, *data.numeric]].astype(float)
@@ -58,7 +58,7 @@ def _wide(path: Path, data: Data) -> tuple[pd.DataFrame, int, pd.DataFrame]:
 
 
 def _long(path: Path, data: Data) -> tuple[pd.DataFrame, int, pd.DataFrame]:
-    """Of each student the grades of the first terms and the last numbers; how many; and the rows."""
+    """Each student's grades of the first terms and last numbers; their number; and the rows."""
     read = read_long(path, data)
     terms = [f"term {term}" for term in read.students.schema.terms[:TERMS]]
     numeric = pd.DataFrame(read.students.grades[:, : len(terms)], columns=terms)

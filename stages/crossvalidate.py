@@ -1,4 +1,4 @@
-"""Forecast every student by the network and by simpler forecasters that were trained on others."""
+"""Cross-validate: forecast every student out of fold, by the network and by the baselines."""
 
 import json
 import sys
@@ -49,12 +49,12 @@ def main() -> None:
 
 
 def parts_of(students: Students, how: Crossvalidate) -> list[Part]:
-    """The folds, what leaves one category of `crossvalidate.by` after the other out, and the origins."""
+    """The folds, one part for each left-out category of `crossvalidate.by`, and the origins."""
     parts = folds(students, how.folds, how.repeats, how.seed)
     if how.by in students.schema.categories:
         parts += without_each(students, how.by)
     elif how.by is not None:
-        print(f"crossvalidate.by: {how.by} is no column of categories, so none is left out")
+        print(f"crossvalidate.by: {how.by} is not a categorical column, so no category is left out")
     forward = origins(students, how.origins)
     if len(forward) < how.origins:
         print(
@@ -65,7 +65,7 @@ def parts_of(students: Students, how: Crossvalidate) -> list[Part]:
 
 
 def tell(table: pd.DataFrame, parts: list[Part]) -> None:
-    """Print what was forecast, and how well by the network and by linear regression."""
+    """Print what was forecast, and the errors of the network and of linear regression."""
     kinds = {"fold": "folds", "unseen": "categories left out", "origin": "points in time"}
     for kind, what in kinds.items():
         number = sum(part.kind == kind for part in parts)

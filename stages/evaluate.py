@@ -1,4 +1,4 @@
-"""Evaluate the forecaster on students that it has never seen, beside simpler forecasts."""
+"""Evaluate the forecaster and the baselines on the test students."""
 
 from pathlib import Path
 
@@ -26,9 +26,9 @@ def main() -> None:
     schema = test.schema
     forecaster = Forecaster.load(Path("models/evaluated.safetensors"))
 
-    scored = test.to_learn  # all grades with one before them
+    scored = test.to_learn  # all grades with an earlier one
     if schema.layout == "wide":
-        scored[:, :-1] = False  # the last semester alone
+        scored[:, :-1] = False  # only the last semester
     rows, terms = np.nonzero(scored)
     prediction = forecaster.predict(test)
     actual, forecast = test.grades[scored], prediction.forecasts[scored]
@@ -44,7 +44,7 @@ def main() -> None:
     baselines = {
         name: errors(actual, baseline(train, test)[scored])["mse"]
         for name, baseline in BASELINES.items()
-        if name != "own_mean"  # so that the file stays short; it is among the folds'
+        if name != "own_mean"  # keeps the file short; cross-validation has it
     }
     singly = pd.DataFrame(
         {"mse": [errors(actual, each[scored])["mse"] for each in prediction.members]}
@@ -55,7 +55,7 @@ def main() -> None:
     )
     for name, error in baselines.items():
         print(f"  {name:14} {error:.4f}")
-    if len(test) < LEAST:  # figures would tell about single students
+    if len(test) < LEAST:  # statistics could reveal individual students
         metrics, baselines = dict.fromkeys(metrics, np.nan), dict.fromkeys(baselines, np.nan)
         singly["mse"] = np.nan
 
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def split(students: Students) -> tuple[Students, Students]:
-    """All students but those of the test, and these in the order of the test's table."""
+    """Training students, and test students in the order of the test table."""
     names = pd.read_csv(TEST, dtype=str, keep_default_na=False)["student"].drop_duplicates()
     rows = pd.Index(students.names).get_indexer(pd.Index(names))
     return students[np.delete(np.arange(len(students)), rows)], students[rows]

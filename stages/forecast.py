@@ -1,7 +1,7 @@
 """Forecast each student's next semester, with range, risk and reasons.
 
-python -m stages.forecast                                            those of the pipeline
-python -m stages.forecast --table new.xlsx --output forecast.xlsx    those of another table
+python -m stages.forecast                                            students of the pipeline
+python -m stages.forecast --table new.xlsx --output forecast.xlsx    students of another table
 """
 
 import sys
@@ -30,7 +30,7 @@ OUTPUTS = [Path("data/predictions/forecast.csv"), Path("data/predictions/forecas
 
 def main() -> None:
     if sys.argv[1:]:
-        from commands import forecast  # reads other tables, which the pipeline does not need
+        from commands import forecast  # the pipeline does not need it
 
         forecast.main()
         return
@@ -48,9 +48,10 @@ def write(
     remarks: list[str],
     measured: dict[str, Any],
 ) -> None:
-    """Write the forecasts as .csv or .xlsx, and say how many there are and what is remarkable.
+    """Write the forecasts as .csv or .xlsx, and print their number and remarks.
 
-    `measured` is what `metrics/crossvalidation.json` holds of such a forecaster, or {}.
+    `measured` is the content of `metrics/crossvalidation.json` if it applies to the forecaster,
+    otherwise {}.
     """
     coverage, line = parameters.intervals.coverage, parameters.evaluate.at_risk_below
     capacity = parameters.evaluate.capacity
@@ -65,9 +66,9 @@ def write(
     if marks:
         named = ", ".join(f"{mark}: {count}" for mark, count in marks.most_common())
         remarks = [
-            f"{marks.total()} of the students forecast have a mark where that grade would be ({named}): "
-            "they may have been absent, and are not still to come. To see them, filter the column "
-            "Remark by 'marked'; ask what happened before you use the forecast",
+            f"{marks.total()} of the students forecast have a mark in place of that grade ({named}): they "
+            "may have been absent, so that no grade is to come. To see them, filter the column "
+            "Remark by 'marked'; find out what happened before you use the forecast",
             *remarks,
         ]
     if len(asked) > EXPLAINED:

@@ -1,10 +1,10 @@
-"""Fetch MIDFIELD's transcripts, or copy those in the folder that NEXTSEM_MIDFIELD names: one table.
+"""Fetch MIDFIELD's transcripts, or copy them from the folder NEXTSEM_MIDFIELD, as one table.
 
     python -m stages.midfield [LAST]
 
 97,555 students of three institutions in the United States, 1988 to 2018: the R package
 MIDFIELDR/midfielddata, version 0.2.4 (CC0), "for practice, not research". The table ends with the
-term LAST, such as 20093, if one is named.
+term LAST, such as 20093, if given.
 """
 
 import bz2
@@ -29,8 +29,8 @@ MD5 = {
     "student": "0fd8e1ac425964e79af4ba6e48cd0495",
 }
 SEASONS = {"1": "autumn", "3": "spring", "4": "summer", "5": "summer", "6": "summer"}
-MOST_TERMS = 12  # of each student, as hardly anybody has more before the degree
-HEADER, TEXT = b"RDX3\nX\n", 9  # R's format of such a file, and its number of a text
+MOST_TERMS = 12  # of each student; hardly anybody has more before the degree
+HEADER, TEXT = b"RDX3\nX\n", 9  # the header of such a file, and R's type number of text
 
 
 def main() -> None:
@@ -43,10 +43,10 @@ def main() -> None:
 
 
 def transcripts(term: pd.DataFrame, student: pd.DataFrame, last: str) -> pd.DataFrame:
-    """A row for each student and graded term, in that order: the first 12 of each student.
+    """A row for each student and graded term, sorted by both: the first 12 terms of each student.
 
-    A term such as 19881 is a year and a season. Of a programme, the first two digits of its code
-    (CIP) are kept. Race and sex are there for comparing groups only.
+    A term such as 19881 is a year and a season. A programme is the first two digits of its CIP code
+    (Classification of Instructional Programs). Race and sex are only for comparing groups.
     """
     graded = term[term["gpa_term"].notna() & (term["term"] <= last)]
     first = graded.sort_values(["mcid", "term"]).groupby("mcid").head(MOST_TERMS)
@@ -68,7 +68,7 @@ def transcripts(term: pd.DataFrame, student: pd.DataFrame, last: str) -> pd.Data
 
 
 def read(name: str, folder: str | None) -> pd.DataFrame:
-    """The table that a file of MIDFIELD holds; its columns are texts or numbers."""
+    """The table in a file of MIDFIELD; its columns are texts or numbers."""
     file = f"{name}.rda"
     copy = str(Path(folder, file)) if folder else None
     content = public_file(f"{ADDRESS}/{file}", MD5[name], "NEXTSEM_MIDFIELD", copy)
@@ -86,7 +86,7 @@ def read(name: str, folder: str | None) -> pd.DataFrame:
 
 
 class _Parser(ParserXDR):
-    """The parser of rdata, but equal texts are read once: ten times as fast, in a fifth the memory."""
+    """rdata's parser with a cache of equal texts: ten times as fast, in a fifth of the memory."""
 
     def __init__(self, content: bytes) -> None:
         view = memoryview(content)[len(HEADER) :]
@@ -95,7 +95,7 @@ class _Parser(ParserXDR):
 
     def parse_R_object(self, *given: Any, **named: Any) -> RObject:  # noqa: N802 (its name)
         start = self.file.tell()
-        head = self.file.read(8)  # what it is, and how long a text
+        head = self.file.read(8)  # type, and length of a text
         if head[3] == TEXT:
             text = head + self.file.read(max(0, int.from_bytes(head[4:], "big", signed=True)))
             if text in self._read:
@@ -107,7 +107,7 @@ class _Parser(ParserXDR):
 
 
 def _texts(column: RObject) -> pd.Index:
-    """A column of texts, of which each is decoded once."""
+    """A column of texts; each distinct one is decoded once."""
     places, found = pd.factorize(np.array([each.value for each in column.value], dtype=object))
     return pd.Index([text.decode() for text in found], dtype=str).take(
         places, allow_fill=True, fill_value=None

@@ -1,4 +1,4 @@
-"""Read and check the table, and split its students into those to train on and those to test on."""
+"""Read and check the table, and split its students into training and test set."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def main() -> None:
     rows |= {"train": len(train), "test": len(test), "to_forecast": int((reasons == "").sum())}
     with whole_files() as place:
         paths = [place(f"data/prepared/{name}.csv") for name in tables]
-        with ThreadPoolExecutor(2) as pool:  # by pyarrow: seven times as fast as pandas
+        with ThreadPoolExecutor(2) as pool:  # pyarrow is seven times as fast as pandas
             written = pool.map(pyarrow.csv.write_csv, tables.values(), paths)
             prepared.write(students, place(prepared.STUDENTS))
             list(written)  # raises what went wrong
@@ -67,9 +67,9 @@ def main() -> None:
 
 
 def train_and_test(students: Integers, split: Split) -> tuple[Integers, Integers]:
-    """Which students to train on and which to test on: scikit-learn's train_test_split.
+    """Training and test students, as split by scikit-learn's train_test_split.
 
-    Without scikit-learn, as importing it would take longer than the rest of this stage.
+    Reimplemented, as importing scikit-learn would take longer than the rest of this stage.
     """
     drawn = np.random.RandomState(split.seed).permutation(len(students))
     tested = ceil(split.test_size * len(students))
@@ -77,7 +77,7 @@ def train_and_test(students: Integers, split: Split) -> tuple[Integers, Integers
 
 
 def _check(path: Path, students: Students, complete: int, split: Split) -> None:
-    """Refuse a table of which too little can be learnt."""
+    """Reject a table with too little data to train and test on."""
     layout, known = students.schema.layout, students.known.sum(axis=0)
     tested = ceil(split.test_size * complete)
     if min(tested, complete - tested) < 2:
@@ -93,9 +93,9 @@ def _check(path: Path, students: Students, complete: int, split: Split) -> None:
 
 
 def _rows_of(table: pd.DataFrame) -> Callable[[Integers], Integers]:
-    """A function from some students to their rows, in the order of these students.
+    """A function from indices of students to indices of their rows, in the order of the students.
 
-    In the table, students are in their order, the rows of each together.
+    The table is in the order of all students, with the rows of each together.
     """
     student = pd.factorize(table[STUDENT])[0]
     number = np.bincount(student)
@@ -110,7 +110,7 @@ def _rows_of(table: pd.DataFrame) -> Callable[[Integers], Integers]:
 
 
 def _as_texts(table: pd.DataFrame) -> pa.Table:
-    """The cells as they are to be written; each different one is made text once."""
+    """The cells as text; each distinct one is converted once."""
     columns = {}
     for name, cells in table.items():
         found = pa.array(cells, from_pandas=True)

@@ -1,7 +1,7 @@
-"""Fetch the published table, or copy the one that NEXTSEM_PUBLISHED names, and check its bytes.
+"""Fetch the published table, or copy the file NEXTSEM_PUBLISHED, and verify its checksum.
 
 "Semester Result of Technical Students" (Kaggle, sankha1998/student-semester-result), as kept in a
-public repository. It comes with no licence that lets us pass it on, so everyone fetches it.
+public repository. It has no licence that allows redistribution, so everyone fetches it.
 """
 
 import os

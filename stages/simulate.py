@@ -1,4 +1,4 @@
-"""Simulate a cohort, so that a fresh checkout runs without a network."""
+"""Simulate a cohort, so that a fresh checkout runs without network access."""
 
 from nextsem.shared import params
 from nextsem.shared.files import whole_files

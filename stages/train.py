@@ -1,4 +1,4 @@
-"""Train the forecaster: without the test students, to be evaluated, and on all, to forecast with."""
+"""Train two forecasters: one without the test students, to evaluate, and one on all, to use."""
 
 import sys
 
@@ -47,11 +47,11 @@ def main() -> None:
         f"{everyone.forecaster.trained_on} students, for the forecasts"
     )
     if everyone.forecaster.calibration is None:
-        print("train.validation_size is 0: nobody is held out, so no range and no risk is given")
+        print("train.validation_size is 0: there is no validation set, so no ranges and risks")
 
 
 class Reporter:
-    """A progress bar on a terminal, and the loss in a line now and then."""
+    """A progress bar on a terminal, and a line with the loss every `log_every` epochs."""
 
     def __init__(self, epochs: int, log_every: int) -> None:
         self._log_every = log_every
@@ -73,7 +73,7 @@ class Reporter:
 
 
 def loss_curve(fitted: Fitted) -> pd.DataFrame:
-    """Mean losses after each epoch, of the networks that were then still learning."""
+    """Mean losses after each epoch, over the networks still in training."""
     losses, validation = fitted.losses.numpy(), fitted.validation_losses.numpy()
     curve = {"epoch": np.arange(1, len(losses) + 1), "train": np.nanmean(losses, axis=1)}
     if np.isfinite(validation).any():
@@ -83,9 +83,9 @@ def loss_curve(fitted: Fitted) -> pd.DataFrame:
 
 
 def summary(fitted: Fitted) -> dict[str, float]:
-    """Means over the networks, at the epoch whose state was kept."""
+    """Mean epochs and losses over the networks, at the epoch whose state was kept."""
     epochs = fitted.epochs.numpy()
-    # The loss of an epoch is that of the state which the epoch began with.
+    # The loss of an epoch is that of the state at its start.
     kept = np.minimum(epochs, len(fitted.losses) - 1), np.arange(len(epochs))
     return {
         "epochs": float(epochs.mean()),

@@ -8,14 +8,20 @@ import shutil
 import subprocess
 import sys
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from nextsem.shared import params  # first of all pins the numeric kernels
 from nextsem.simulation import cohort
-from nextsem.students.students import Schema, Students, factorized
+from nextsem.students.students import UNKNOWN, Schema, Students, factorized
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 ROOT = Path(__file__).parents[1]
 PARAMETERS = params.load(ROOT / "params.yaml")
@@ -23,23 +29,32 @@ PARAMETERS = params.load(ROOT / "params.yaml")
 
 def simulated(number: int = 60, seed: int = 1, complete: bool = True) -> Students:
     """Students of the simulated cohort; `complete`: those with every semester."""
+    frame = cohort.simulate(number, seed)
+    return of_colleges(frame.dropna(subset=list(cohort.SEMESTERS)) if complete else frame)
+
+
+def of_colleges(frame: "pd.DataFrame") -> Students:
+    """The students of a table such as the simulated cohort's."""
+    semesters = list(cohort.SEMESTERS)
+    codes, vocabulary = factorized([frame["College Code"].to_numpy().astype(str)])
+    students = with_grades(frame[semesters].to_numpy(dtype=float, copy=True), terms=semesters)
+    schema = replace(students.schema, categories=["College Code"])
+    codes = codes[:, None].repeat(len(semesters), axis=1)
+    return replace(students, schema=schema, codes=codes, vocabulary=vocabulary)
+
+
+def with_grades(grades: "np.ndarray", **schema: Any) -> Students:
+    """Students of whom only grades are known, [students, terms]; what else their schema says."""
     import numpy as np  # here, so that the kernels are pinned before it is loaded
 
-    frame = cohort.simulate(number, seed).reset_index(drop=True)
-    semesters = list(cohort.SEMESTERS)
-    if complete:
-        frame = frame[frame[semesters].notna().all(axis=1)].reset_index(drop=True)
-    codes, vocabulary = factorized([frame["College Code"].to_numpy().astype(str)])
-    shape = len(frame), len(semesters)
-    return Students(
-        Schema("wide", semesters, ["College Code"], [], [], [], cohort.GRADE_RANGE, False),
-        frame.index.to_numpy().astype(str),
-        frame[semesters].to_numpy().copy(),
-        np.repeat(codes[:, None], len(semesters), axis=1),
-        np.zeros((*shape, 0)),
-        np.full(shape, -1, np.int32),
-        vocabulary,
-    )
+    count, terms = grades.shape
+    usual = {"layout": "wide", "terms": [str(term) for term in range(terms)]}
+    usual |= {key: [] for key in ("categories", "numbers", "ahead", "calendar")}
+    usual |= {"grade_range": cohort.GRADE_RANGE, "lower_is_better": False}
+    codes, numbers = np.zeros((count, terms, 0), np.int32), np.zeros((count, terms, 0))
+    times = np.full((count, terms), UNKNOWN, np.int32)
+    names = np.arange(count).astype(str)
+    return Students(Schema(**usual | schema), names, grades, codes, numbers, times, [])
 
 
 @pytest.fixture(scope="session")
@@ -67,17 +82,17 @@ class Checkout:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        listed = _run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout
+        listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout
         for name in listed.splitlines():
             if (ROOT / name).is_file():
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, path / name)
-        _run(path, "git", "init", "--quiet", "--initial-branch=main")
+        run(path, "git", "init", "--quiet", "--initial-branch=main")
         self.commit("start")
 
     def run(self, *command: str, check: bool = True, **changes: str) -> str:
         """What a command prints, stderr included; `changes` are to its environment."""
-        done = _run(self.path, *command, check=check, **changes)
+        done = run(self.path, *command, check=check, **changes)
         return done.stdout + done.stderr
 
     def stage(self, name: str, *arguments: str) -> str:
@@ -85,11 +100,6 @@ class Checkout:
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text(encoding="utf-8")
-
-    def replace(self, name: str, old: str, new: str) -> None:
-        text = self.read(name)
-        assert old in text
-        (self.path / name).write_text(text.replace(old, new), encoding="utf-8")
 
     def change(self, parameters: dict[str, object]) -> None:
         """Other values of parameters, each by its dotted name; comments stay."""
@@ -101,11 +111,6 @@ class Checkout:
         shutil.copytree(self.path, path)
         return self.at(path)
 
-    def clone(self, path: Path) -> "Checkout":
-        """What another person gets of it: all that is in Git, and nothing else."""
-        self.run("git", "clone", "--quiet", str(self.path), str(path))
-        return self.at(path)
-
     def at(self, path: Path) -> "Checkout":
         """A checkout that another command has made."""
         other = copy.copy(self)
@@ -114,13 +119,8 @@ class Checkout:
 
     def commit(self, message: str) -> None:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        _run(self.path, "git", "add", "--all")
-        _run(self.path, "git", *identity, "commit", "--quiet", "--allow-empty", "-m", message)
-
-
-def reference_recipe() -> dict[str, object]:
-    """Parameters of the reference's recipe, as `make reference` sets them, by their dotted names."""
-    return settings_of("REFERENCE")
+        run(self.path, "git", "add", "--all")
+        run(self.path, "git", *identity, "commit", "--quiet", "--allow-empty", "-m", message)
 
 
 def settings_of(variable: str) -> dict[str, object]:
@@ -163,17 +163,9 @@ class Project:
 
 
 # Two networks, each of which holds out one half, so that every student tells of the errors.
-QUICK: dict[str, object] = {
-    "model_members": 2,
-    "model_layers": 1,
-    "model_hidden": 8,
-    "train_epochs": 30,
-    "train_validation_size": 0.5,
-    "crossvalidate_folds": 2,
-    "crossvalidate_repeats": 1,
-    "crossvalidate_by": None,
-    "run_workers": 1,
-}
+QUICK: dict[str, object] = {"model_members": 2, "model_layers": 1, "model_hidden": 8}
+QUICK |= {"train_epochs": 30, "train_validation_size": 0.5, "run_workers": 1}
+QUICK |= {"crossvalidate_folds": 2, "crossvalidate_repeats": 1, "crossvalidate_by": None}
 
 
 @pytest.fixture(scope="session")
@@ -192,29 +184,24 @@ def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("npm")
     for name in ("package.json", "package-lock.json"):
         shutil.copy2(ROOT / "tests" / name, folder)
-    _run(folder, "npm", "ci", "--silent", "--no-audit", "--no-fund")
+    run(folder, "npm", "ci", "--silent", "--no-audit", "--no-fund")
     return folder
 
 
 def environment(**changes: str) -> dict[str, str]:
     """What a command of a test runs in: this Python's programs, and nothing of an outer make."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
-    }
+    outer = ("MAKE", "MFLAGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return kept | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | changes
 
 
-def _run(
+def run(
     folder: Path, *command: str, check: bool = True, **changes: str
 ) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder; `changes` are to its environment."""
     done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(**changes),
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=folder, env=environment(**changes), capture_output=True, text=True, check=False
     )
     assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done

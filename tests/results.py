@@ -5,7 +5,6 @@ import functools
 import hashlib
 import io
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from sklearn.model_selection import RepeatedKFold
 
 from nextsem.comparison import pictures
 from nextsem.comparison.metrics import by_group
+from tests.conftest import run
 
-ROOT = Path(__file__).parents[1]
 TABLE = "data/raw/simulated.csv"
 CODE = "nextsem/network/network.py"
 PLOTS = ("forecasters", "by_semester", "groups", "reliability", "correlation_heatmap")
@@ -52,14 +51,7 @@ class Results:
         (folder / ".gitignore").write_text("/data/\n/report.html\n/.dvc/\n")
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *IDENTITY, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
+        return run(self.folder, "git", *IDENTITY, *arguments).stdout.strip()
 
     def commit(self, name: str = "main", **changes: Any) -> str:
         """Write results, and commit them on a branch; the commit."""
@@ -123,18 +115,16 @@ class Results:
             errors += np.random.default_rng(noise).normal(0, scale, errors.shape)
         naive = np.random.default_rng(8 + others).exponential(1, students)
         rows = []
-        folds = RepeatedKFold(
-            n_splits=how["folds"], n_repeats=how["repeats"], random_state=how["seed"]
-        )
+        own = {"n_splits": how["folds"], "n_repeats": how["repeats"], "random_state": how["seed"]}
+        folds = RepeatedKFold(**own)
         for place, (_, test) in enumerate(folds.split(naive)):
             repeat, fold = divmod(place, how["folds"])
             network, last = errors[repeat, test].sum(), naive[test].sum()
             rows.append((repeat + 1, fold + 1, "5th", len(test), network, 2 * last, last))
         columns = ["repeat", "fold", "term", "students", "network", "mean", "last"]
         self._csv("fold_errors", pd.DataFrame(rows, columns=columns))
-        self._csv(
-            "loss", pd.DataFrame({"epoch": [1, 2], "train": [1, 0.4], "validation": [1, 0.6]})
-        )
+        losses = {"epoch": [1, 2], "train": [1, 0.4], "validation": [1, 0.6]}
+        self._csv("loss", pd.DataFrame(losses))
         self._csv("members", pd.DataFrame({"member": range(6), "mse": 0.2}))
         bins = {"risk": [0.1, 0.7], "happened": [0.0, 1.0], "forecasts": [50, 10]}
         self._csv("reliability", pd.DataFrame(bins))
@@ -148,7 +138,7 @@ class Results:
             {
                 "forecasters": {"network": network, "linear": network | {"mse": mse + 0.01}},
                 "against": {"linear": against},
-                "members": {"mean": mse + 0.01, "sd": 0.005, "min": mse, "max": mse + 0.02},
+                "members": {"mean": mse + 0.01, "sd": 0.005, "sd_together": 0.002},
                 "by_semester": {"5th": {"network": mse, "last": 1.0, "linear": 0.3, "n": students}},
                 "intervals": {"coverage": 0.9, "width": 1.5, "by": {}},
                 "risk": {"brier": 0.05, "brier_linear": 0.06, "brier_base": 0.07},
@@ -168,10 +158,8 @@ class Results:
         self._text(CODE, code)
         self._text("params.yaml", yaml.safe_dump(changed))
         if grades:
-            self._text(
-                "data/predictions/test.csv",
-                "actual,forecast,low,high\n7.25,7,6,8\n8.5,8.75,8,9.5\n",
-            )
+            table = "actual,forecast,low,high\n7.25,7,6,8\n8.5,8.75,8,9.5\n"
+            self._text("data/predictions/test.csv", table)
         if listed is not None:
             rows = "".join(f"repeat 1,s{student}\n" for student in listed)
             self._text("data/predictions/list.csv", f"list,student\n{rows}")

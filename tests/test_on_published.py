@@ -3,7 +3,6 @@
 import hashlib
 import json
 
-import pandas as pd
 import pytest
 
 from tests.conftest import ROOT, Checkout
@@ -27,21 +26,6 @@ def done(tmp_path_factory: pytest.TempPathFactory, published) -> Checkout:
 def folds(done: Checkout) -> dict:
     """The cross-validation, ten times five folds."""
     return json.loads(done.read("metrics/crossvalidation.json"))
-
-
-def test_rows_and_correlations(done: Checkout) -> None:
-    rows = json.loads(done.read("metrics/data.json"))["rows"]
-    assert (rows["read"], rows["complete"], rows["train"], rows["test"]) == (178, 169, 135, 34)
-    pairs = pd.read_csv(done.path / "metrics/plots/correlation.csv", index_col="column")
-    names = ["1st", "2nd", "3rd", "4th", "5th", "College Code", "Roll", "Roll no.", "Subject Code"]
-    expected = {
-        "5th": [0.696, 0.755, 0.773, 0.854, 1, -0.123, 0.050, 0.295, -0.137],
-        "4th": [0.730, 0.759, 0.822, 1, 0.854, -0.101, -0.038, 0.356, -0.083],
-        "1st": [1, 0.785, 0.757, 0.730, 0.696, -0.093, -0.098, 0.209, 0.001],
-    }
-    for row, values in expected.items():
-        assert pairs.loc[row, names].tolist() == pytest.approx(values, abs=0.0005 + 1e-9)
-    assert pairs.loc["Roll no.", ["College Code", "Roll", "Subject Code"]].isna().all()
 
 
 def test_errors_on_the_published_split(done: Checkout) -> None:

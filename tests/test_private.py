@@ -1,12 +1,10 @@
 """Nobody's grades in Git: what is ignored, and what the hook stops."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, run
 
 HOOK = str(ROOT / ".ci/check_private.py")
 ROWS = "Name;Grade\nA. Miller;7,5\nB. Smith;8,25\nC. Jones;6\n"
@@ -14,15 +12,13 @@ ROWS = "Name;Grade\nA. Miller;7,5\nB. Smith;8,25\nC. Jones;6\n"
 
 def told(folder: Path, *names: str) -> str:
     """What the hook says of files; nothing, if they may be committed."""
-    command = [sys.executable, HOOK, *names]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = run(folder, "python", HOOK, *names, check=False)
     assert done.returncode == bool(done.stderr)
     return done.stderr
 
 
 def test_all_that_is_in_git_may_be() -> None:
-    listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout
     assert told(ROOT, *[name for name in names.splitlines() if (ROOT / name).is_file()]) == ""
 
 

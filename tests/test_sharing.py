@@ -1,11 +1,11 @@
-"""Sharing with others, through a folder as DVC's remote: results, experiments and a released model."""
+"""Experiments as a data scientist types them, and sharing with others, through a folder as remote."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.conftest import Checkout
+from tests.conftest import Checkout, settings_of
 from tests.test_pipeline import ran
 
 pytestmark = pytest.mark.slow
@@ -65,3 +65,41 @@ def test_a_released_model_forecasts_in_a_clean_clone(mine: Checkout) -> None:
     other.run(*command, "--model", "v1.safetensors", "--output", "forecast.csv")
     here = pd.read_csv(mine.path / "data/predictions/forecast.csv")
     pd.testing.assert_frame_equal(pd.read_csv(other.path / "forecast.csv"), here)
+
+
+# Experiments
+
+
+@pytest.fixture
+def done(quick: Checkout, tmp_path: Path) -> Checkout:
+    """A checkout in which the pipeline has run, to experiment in."""
+    return quick.copy(tmp_path / "checkout")
+
+
+def leaderboard(checkout: Checkout) -> list[list[str]]:
+    """The rows of the leaderboard, each as its cells; the first is that of the base."""
+    told = checkout.run("python", "-m", "commands.leaderboard", "main").splitlines()
+    table = [line for line in told if line.startswith("|")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[2:]]
+
+
+def test_a_first_experiment_is_reviewed_listed_and_drawn(done: Checkout) -> None:
+    """It is in the workspace, and compared with main all the same."""
+    done.run("dvc", "exp", "run", "--name", "first", "-S", "model.layers=4")
+    assert "| model.layers | 1 | 4 |" in done.run("python", "-m", "commands.review", "main")
+    base, first = leaderboard(done)
+    assert base[0].startswith("**main (")
+    assert first[:2] == ["first", "model.layers 4"]
+    done.run("python", "-m", "commands.report", "main")
+    assert "Review of the workspace against main" in done.read("report.html")
+
+
+def test_the_reference_recipe_over_twenty_seeds(tmp_path: Path, published: Path) -> None:
+    """Faithfulness: the figure that the notebook reports is one draw of this distribution."""
+    checkout = Checkout(tmp_path / "checkout")
+    checkout.change(settings_of("REFERENCE") | {"data.table": str(published)})
+    for stage in ("prepare", "train", "evaluate"):
+        checkout.stage(stage)
+    errors = pd.read_csv(checkout.path / "metrics/plots/members.csv")["mse"]
+    assert 0.22 <= errors.mean() <= 0.29
+    assert errors.min() <= 0.2261 <= errors.max()

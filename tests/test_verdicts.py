@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from tests.conftest import Checkout, reference_recipe
+from tests.conftest import Checkout, settings_of
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +36,7 @@ def review(checkout: Checkout, base: str) -> str:
 
 def test_to_learn_is_better_and_to_stop_before_is_worse(defaults: Checkout) -> None:
     """In a tenth of its epochs the reference's network learns hardly more than the mean."""
-    changed(defaults, reference_recipe() | {"model.members": 1, "train.epochs": 100})
+    changed(defaults, settings_of("REFERENCE") | {"model.members": 1, "train.epochs": 100})
     assert "**Worse.**" in review(defaults, "main")
     defaults.run("git", "checkout", "--quiet", "-b", "stopped")
     defaults.commit("stopped")
@@ -54,10 +53,3 @@ def test_another_seed_is_not_worse_by_what_these_data_can_tell(defaults: Checkou
     changed(defaults, {"train.seed": 1})
     assert "**Worse.**" not in review(defaults, "main")
     assert "**These data can't tell.**" in review(defaults, "strict")
-
-
-def test_with_a_row_less_nothing_is_compared(defaults: Checkout, published: Path) -> None:
-    path = defaults.path / "data/raw/fewer.csv"
-    pd.read_csv(published, dtype=str).drop(index=0).to_csv(path, index=False)
-    changed(defaults, {"data.table": str(path), "crossvalidate.repeats": 1})
-    assert "**Not comparable.**" in review(defaults, "main")

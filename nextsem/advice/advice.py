@@ -1,4 +1,4 @@
-"""What an adviser is told about each student: the forecast, its range, the risk, and the reasons."""
+"""The table for advisers: each student's forecast, its range, the risk, and the reasons."""
 
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 STUDENT, SEMESTER, FORECAST, REMARK = "Student", "Semester", "Forecast", "Remark"
 LOW, HIGH, KNOWN, LAST = "Range from", "Range to", "Known terms", "Last grade"
 REASONS, AVERAGE = "Reasons", "Average student"
-NOT_FORECAST = "not forecast: "  # begins the remark that tells why
-EXPLAINED = 10_000  # students at most, since it takes much longer than a forecast
+NOT_FORECAST = "not forecast: "  # prefix of the remark that says why
+EXPLAINED = 10_000  # students at most, as reasons take much longer than forecasts
 _GRADES = 12  # columns of single grades, at most
-_REASONS = 3  # in words, at most
+_REASONS = 3  # in the column of reasons, at most
 _TOGETHER = 4096  # students forecast at once
 
 
@@ -38,16 +38,16 @@ def advice(
 
     Parameters
     ----------
-    pending : as `nextsem.students.pending.pending` gives it, in the order of the students
+    pending : from `nextsem.students.pending.pending`, in the order of the students
     coverage : of the prediction intervals
-    line : the risk is that of falling below it (rising above it, where lower is better), grade
-        points
-    explained : for how many students reasons are given, from the first row on
+    line : the risk threshold, in grade points: the risk is the probability of a grade below it, or
+        above it if lower is better
+    explained : how many students get reasons, from the first row on
 
     Returns
     -------
-    What is not known is NaN or "". Ranges and risks are left out where the forecaster has none to
-    give, and risks where no grade can be beyond the line.
+    Unknown values are NaN or "". Columns of ranges and risks are missing if the forecaster has no
+    calibration, and risks also if no grade can be beyond the threshold.
     """
     chosen = np.asarray(pending[TERM] != "")
     asked = students[chosen]
@@ -86,7 +86,7 @@ def risk_column(schema: Schema, line: float) -> str:
 
 
 def own_name(column: str) -> str:
-    """The name here of a column of the table, so that it is not taken for one made here."""
+    """The output name of a column of the input table, distinct from the columns made here."""
     made = [STUDENT, SEMESTER, FORECAST, REMARK, LOW, HIGH, KNOWN, LAST, REASONS]
     return f"{column} (table)" if column in made or column.startswith("Risk ") else column
 
@@ -94,7 +94,7 @@ def own_name(column: str) -> str:
 def _identity(
     pending: pd.DataFrame, students: Students, categories: Texts
 ) -> dict[str, NDArray[np.object_]]:
-    """The columns that tell who a student is, unless the name is just that, and the categories."""
+    """The id columns, unless equal to the name, and the categories, by output name."""
     texts = {str(name): own.to_numpy(dtype=object) for name, own in ids_of(pending).items()}
     texts = {name: own for name, own in texts.items() if (own != students.names).any()}
     texts |= dict(zip(students.schema.categories, categories.T.astype(object), strict=True))
@@ -104,7 +104,7 @@ def _identity(
 def _forecasts(
     forecaster: "Forecaster", students: Students, coverage: float, line: float
 ) -> dict[str, Numbers]:
-    """Forecast, range and risk of each student's next term, by the name of the column."""
+    """Forecast, range and risk of each student's next term, by output column."""
     parts = [students[first : first + _TOGETHER] for first in range(0, len(students), _TOGETHER)]
     bar = tqdm(parts, unit="students", unit_scale=_TOGETHER, desc="forecast", disable=None)
     each = [forecaster.predict_next(part) for part in bar]
@@ -121,14 +121,14 @@ def _forecasts(
 
 
 def _order(numbers: dict[str, Numbers], schema: Schema) -> Integers:
-    """Places of the students, the highest risk first, then the worst forecast."""
+    """Indices of the students, sorted by highest risk, then by worst forecast."""
     worst = -numbers[FORECAST] if schema.lower_is_better else numbers[FORECAST]
     risks = [-values for name, values in numbers.items() if name not in (FORECAST, LOW, HIGH)]
     return np.lexsort([worst, *risks])
 
 
 def _reasons(forecaster: "Forecaster", students: Students, explained: int) -> dict[str, object]:
-    """The largest contributions in words, and all of them in columns."""
+    """Columns: the largest contributions as text, the average student, and all contributions."""
     names, average, values = explain(forecaster, students, explained)
     values = values.round(DECIMALS) + 0.0  # not -0
     decimals = 2 if np.ptp(students.schema.grade_range) < 50 else 1
@@ -146,7 +146,7 @@ def _reasons(forecaster: "Forecaster", students: Students, explained: int) -> di
 
 
 def _terms_before(terms: list[str]) -> list[str]:
-    """The names of what `TERMS` stands for, the last term first."""
+    """The terms that the groups `TERMS` stand for, the last term first."""
     names = [in_words(name) for name in terms]
     earlier = names[:-3]
     named = f"{earlier[0]} to {terms[len(earlier) - 1]}" if len(earlier) > 1 else "".join(earlier)
@@ -154,10 +154,10 @@ def _terms_before(terms: list[str]) -> list[str]:
 
 
 def absent(pending: pd.DataFrame) -> Texts:
-    """The mark of each student who is marked where others' grade is just not there yet, else "".
+    """Each student's mark, such as AB, in place of the grade to forecast, [students]; "" if none.
 
-    An empty cell says that a grade is still to come; where nobody's is empty, the most frequent
-    mark does.
+    What means that a grade is still to come does not count: an empty cell, or the most frequent
+    mark if no cell is empty.
     """
     marks = np.where(pending[TERM] != "", pending[MARK], "")
     still_to_come = pending[MARK][pending[TERM] != ""]
@@ -166,7 +166,7 @@ def absent(pending: pd.DataFrame) -> Texts:
 
 
 def _remarks(students: Students, categories: Texts, unknown: Mask, marks: Texts) -> Texts:
-    """What makes each forecast less sure than others, "" if nothing does."""
+    """What makes each forecast less certain than others, "" if nothing does."""
     remarks: list[list[str]] = [
         [f"marked {mark} in {in_words(students.schema.terms[place])}"] if mark else []
         for mark, place in zip(marks.tolist(), students.next_term, strict=True)
@@ -189,8 +189,8 @@ def _remarks(students: Students, categories: Texts, unknown: Mask, marks: Texts)
 
 
 def _grades(students: Students) -> dict[str, Numbers]:
-    """The single grades, where there are few enough terms."""
+    """The grades by term, if there are few enough terms."""
     terms = students.schema.terms if len(students.schema.terms) <= _GRADES else []
     named = [f"Term {name}" if name.isdigit() else name for name in terms[:-1]]
-    # Nobody who is forecast has the last one.
+    # Students who are forecast have no grade in the last term.
     return dict(zip(named, students.grades.T, strict=False))

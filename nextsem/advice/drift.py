@@ -1,10 +1,10 @@
 """Drift: how students differ from those that a forecaster was trained on.
 
-The population stability index (PSI) is that of credit scoring; its usual reading: below 0.1 none, up
-to 0.25 moderate, above that large. With few students it is large by chance: without drift it is
-distributed about as chi-squared times the sum of one over both numbers of students (Yurdakul and
-Naranjo, "Statistical properties of the population stability index", Journal of Risk Model Validation
-14, 2020).
+The population stability index (PSI) comes from credit scoring. By convention, below 0.1 there is no
+drift, up to 0.25 it is moderate, above that large. With few students it is large by chance: for n
+and m students without drift, PSI / (1/n + 1/m) is about chi-squared (Yurdakul and Naranjo,
+"Statistical properties of the population stability index", Journal of Risk Model Validation 14,
+2020).
 """
 
 from typing import Any
@@ -24,11 +24,11 @@ _NAMED = 5  # new categories, at most
 
 
 def drift(trained: Profile, students: Students) -> pd.DataFrame:
-    """How far each column has moved from the training data, a row for each.
+    """The drift of each column from the training data, one row per column.
 
-    `PSI` compares the shares of students in the bins of the training data, half a student added to
-    each; `Kolmogorov-Smirnov` is the largest difference of cumulative shares, at the ends of these
-    bins. `Drift` is none, moderate, large, or `may be chance` where as much can be by chance.
+    `PSI` compares the shares of students in the bins of the training data, with half a student
+    added to each; `Kolmogorov-Smirnov` is the largest difference of cumulative shares at the bin
+    edges. `Drift` is none, moderate or large, or `may be chance` where PSI is not significant.
     """
     rows = []
     for name, own in known_values(students).items():
@@ -50,7 +50,7 @@ def drift(trained: Profile, students: Students) -> pd.DataFrame:
             rows.append(_row(name, counts, [*by_category.values()], trained.students, said))
     order = [COLUMN, "Students", "In training", PSI, CHANCE, KS, READING, SAID]
     table = pd.DataFrame(rows, columns=[*order, _BINS])
-    # Of one bin the index is 0, whatever the values.
+    # With a single bin PSI is always 0.
     limit = chdtri(np.maximum(table[_BINS].astype(float) - 1, 1), _LEVEL / max(len(table), 1))
     table[CHANCE] = limit * (1 / table["Students"] + 1 / table["In training"])
     size = np.select([table[PSI] < MODERATE, table[PSI] < LARGE], ["none", "moderate"], "large")
@@ -62,7 +62,7 @@ def drift(trained: Profile, students: Students) -> pd.DataFrame:
 def _row(
     name: str, counts: Integers, shares: list[float], in_training: int, said: str
 ) -> dict[str, Any]:
-    """The row of a column, of which there are so many students in each bin."""
+    """The row of a column with these counts of students in the bins."""
     before = np.array(shares) * in_training
     now, then = ((each + 0.5) / (each.sum() + 0.5 * len(each)) for each in (counts, before))
     return {
@@ -81,13 +81,13 @@ def in_words(
     unknown: Mask,
     forward: dict[str, Any],
 ) -> list[str]:
-    """What is remarkable, one sentence each, and what to do.
+    """Findings, one sentence each, and what to do about them.
 
     Parameters
     ----------
-    table : what `drift` gives
-    unknown : [students, categories], whose category is new to the forecaster
-    forward : how good forecasts of points in time were (`metrics/crossvalidation.json`), or {}
+    table : from `drift`
+    unknown : [students, categories], whether the category was not in training
+    forward : `forward` of `metrics/crossvalidation.json` (errors forward in time), or {}
     """
     found = []
     for row in table[table[READING].isin(["moderate", "large"])].to_dict("records"):
@@ -115,9 +115,9 @@ def in_words(
             )
     if found:
         found.append(
-            "what to do: see whether these students are chosen and graded as those before, and the "
-            "columns read as then; if so, train anew with the newest grades (dvc repro). Until then "
-            "the order of the students is worth more than ranges and risks"
+            "what to do: check whether these students are selected and graded as before, and the "
+            "columns read as before; if so, retrain with the newest grades (dvc repro). Until "
+            "then, trust the order of the students more than ranges and risks"
         )
     if forward and (table[READING] == "large").any():
         name, last = [*forward["origins"].items()][-1]

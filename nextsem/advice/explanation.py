@@ -1,9 +1,8 @@
-"""What each input contributes to a forecast: Shapley values.
+"""Contributions of inputs to a forecast: exact Shapley values.
 
-The contributions of a student's inputs add up to the forecast less that of the average student of
-whom the same terms are known (Lundberg and Lee, "A unified approach to interpreting model
-predictions", NeurIPS 2017). Inputs are grouped so that there are at most seven, and every subset of
-them is tried, which is exact.
+A student's contributions add up to the forecast minus that of the average student with the same
+known terms (Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS
+2017). Inputs are grouped into at most seven, so that every subset can be evaluated.
 """
 
 from collections.abc import Callable
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 TERMS = ["last term", "term before", "2 terms before", "earlier terms"]
 _COLUMNS = 3  # groups of columns, at most: 2 ** (4 + 3) subsets
-_TOGETHER = 8192  # forecasts made at once
+_TOGETHER = 8192  # forecasts at a time
 
 
 def explain(
@@ -29,18 +28,18 @@ def explain(
 ) -> tuple[list[str], Numbers, Numbers]:
     """Contributions to the forecast of each student's next term.
 
-    A term counts with its grade, and a column with its values in all terms. What is left out of a
-    subset is as of the average student. What is not known contributes nothing.
+    An input is a term's grade, or a column's values in all terms. Inputs outside a subset have the
+    average student's values. Unknown inputs contribute nothing.
 
     Parameters
     ----------
-    students : all of whom have a grade and a term to come
-    first : how many of them are explained; for the others all is NaN
+    students : each with a known grade and a next term
+    first : how many of them are explained; for the others the results are NaN
 
     Returns
     -------
     inputs : names of the groups of inputs: `TERMS`, then columns
-    average : [students], forecast of the average student of whom the same terms are known
+    average : [students], forecast of the average student with the same known terms
     contributions : [students, inputs], grade points; NaN where the student has no such term
     """
     columns = column_groups(students.schema)
@@ -69,7 +68,7 @@ def explain(
 
 
 def column_groups(schema: Schema) -> dict[str, list[int]]:
-    """Places among all columns, categories first: each alone, and the last together if many."""
+    """Column indices by name of the group, categories first: single columns, then the rest."""
     names = [*schema.categories, *schema.numbers]
     places = list(range(len(names)))
     groups = [[place] for place in places[: _COLUMNS - 1]]
@@ -82,7 +81,7 @@ def column_groups(schema: Schema) -> dict[str, list[int]]:
 
 
 def first_terms(students: Students, terms: int) -> Students:
-    """The same students, with places for just the first terms."""
+    """The same students, cut to the first terms."""
     return replace(
         students,
         schema=replace(students.schema, terms=students.schema.terms[:terms]),
@@ -94,15 +93,15 @@ def first_terms(students: Students, terms: int) -> Students:
 
 
 def shapley_values(value: Callable[[Mask], Numbers], inputs: int) -> tuple[Numbers, Numbers]:
-    """The value without any input, [students], and the contribution of each, [students, inputs].
+    """The value without any input, [students], and each contribution, [students, inputs].
 
     Parameters
     ----------
-    value : forecasts [students, subsets] when just the inputs of each subset [subsets, inputs] are
+    value : forecasts [students, subsets] when only the inputs in each subset [subsets, inputs] are
         known
     """
     subsets = (np.arange(2**inputs)[:, None] >> np.arange(inputs)) % 2 == 1
-    # The share of all orders in which an input joins a subset of that size.
+    # The share of all orders in which an input joins a subset of n others.
     shares = [factorial(n) * factorial(inputs - n - 1) / factorial(inputs) for n in range(inputs)]
     sizes = subsets.sum(axis=1)[:, None]
     joined, left = np.array([0.0, *shares])[sizes], np.array([*shares, 0.0])[sizes]
@@ -117,12 +116,12 @@ def _knowing(
     terms: int,
     columns: list[list[int]],
 ) -> Students:
-    """Each student as often as there are subsets, knowing just those inputs."""
+    """Each student once per subset, with the other inputs replaced by averages."""
     asked = students[np.repeat(np.arange(len(students)), len(subsets))]
     shown = np.tile(subsets, (len(students), 1))
     grades, numbers = forecaster.averages()
     places = asked.grades.shape[1]
-    # The input that each term before the one to forecast belongs to: 0 for the last, and so on.
+    # The group in `TERMS` of each term before the one to forecast: 0 for the last, and so on.
     of_term = np.minimum(np.arange(places - 1)[::-1], terms - 1)
     absent = np.zeros(asked.grades.shape, dtype=bool)
     absent[:, :-1] = ~shown[:, of_term]

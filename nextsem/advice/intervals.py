@@ -1,12 +1,10 @@
-"""Prediction intervals at a level, and the risk of a grade beyond a line.
+"""Prediction intervals, and the risk of a grade beyond a threshold.
 
-A conformal predictive system (Vovk, Shen, Manokhin and Xie, "Nonparametric predictive
-distributions based on conformal prediction", Machine Learning 108, 2019): the errors of held-out
-students, each in units of the spread that is usual for such a student, stand for the error of a new
-forecast. Those forecasts came from other networks than the one that forecasts a new student, as in
-cross-conformal prediction, so coverage is measured and not guaranteed.
+Both come from the conformal predictive system of `nextsem.forecaster.calibration`: scaled residuals
+of validation sets are the distribution of a new forecast's error, in units of its spread. Coverage
+is measured, not guaranteed.
 
-The ends are those of the package `crepes` (a test holds them against it).
+The interval ends equal those of the package `crepes` (there is a test).
 """
 
 from math import ceil
@@ -25,15 +23,15 @@ def ranges(
     coverage: float,
     grade_range: tuple[float, float],
 ) -> Numbers:
-    """Lowest and highest grade of the prediction intervals, [students, 2], grade points.
+    """Ends of the prediction intervals, [students, 2], grade points.
 
-    So few residuals that they do not reach the coverage give the whole grade range.
+    With too few residuals for the coverage, an interval is the whole grade range.
 
     Parameters
     ----------
     forecasts, spread : [students], grade points
-    known : [students], how many grades the forecast was made from
-    coverage : the share of grades that the intervals are to hold
+    known : [students], number of known grades
+    coverage : nominal coverage, the target share of grades within the intervals
     """
     ends = np.full((len(forecasts), 2), np.nan)
     for rows, residuals in calibration.residuals_for(known, forecasts):
@@ -54,9 +52,9 @@ def risk(
     line: float,
     lower_is_better: bool,
 ) -> Numbers:
-    """Probability of a grade below the line (above it, where lower is better), [students].
+    """Probability of a grade below `line` (above it, if lower is better), [students].
 
-    It is never 0 or 1, and NaN where the forecast is.
+    It is never exactly 0 or 1, and NaN where the forecast is NaN.
     """
     distance = (line - forecasts) / spread
     found = np.full(len(forecasts), np.nan)

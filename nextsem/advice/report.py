@@ -1,4 +1,4 @@
-"""The workbook of forecasts: whom to talk to, how many are at risk, and what all of it means."""
+"""The sheets of the forecast workbook: students by risk, a summary, and explanations."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _PERCENT = '[<0.005]"<1%";[>0.995]">99%";0%'  # no risk is 0 or 1
 _DRIFT = dict.fromkeys([PSI, CHANCE, KS], "0.00")
-_LIKELY = 0.5  # a risk of that much or more
-_CATEGORIES = 8  # that the summary tells apart, the most frequent ones
+_LIKELY = 0.5  # a risk from here on is counted as likely
+_CATEGORIES = 8  # shown in the summary, the most frequent ones
 
 
 def sheets(
@@ -34,11 +34,12 @@ def sheets(
 
     Parameters
     ----------
-    table : as `nextsem.advice.advice.advice` gives it
+    table : from `nextsem.advice.advice.advice`
+    line : the risk threshold, grade points
     capacity : how many students an adviser has time for
     remarks : on this table, such as drift
-    measured : how good such forecasts were, as `metrics/crossvalidation.json` holds it, if known
-    drift : what `nextsem.advice.drift.drift` gives, if known
+    measured : content of `metrics/crossvalidation.json`, if known
+    drift : from `nextsem.advice.drift.drift`, if known
     """
     schema, risk = forecaster.schema, risk_column(forecaster.schema, line)
     left_out = table[REMARK].str.startswith(advice.NOT_FORECAST)
@@ -70,7 +71,7 @@ def sheets(
 def _list(
     forecast: pd.DataFrame, risk: str, capacity: int, measured: dict[str, Any]
 ) -> list[tuple[str, str]]:
-    """How often a list of those at the highest risk may be right, and was in the past if known."""
+    """Expected hits of a list of students at the highest risk, and past ones if known."""
     if risk not in forecast:
         return []
     top = forecast[risk].head(capacity)
@@ -103,12 +104,12 @@ def _meaning(column: str, schema: Schema, coverage: float, line: float) -> str:
         FORECAST: "The grade to be expected in that semester",
         advice.LOW: f"About {100 * coverage:g}% of such students get a grade from here ...",
         advice.HIGH: "... up to here",
-        risk_column(schema, line): "How likely the grade is to fall beyond that line",
-        advice.KNOWN: "How many grades are known. The fewer, the less sure is the forecast",
-        advice.REASONS: "What moves the forecast most away from that of the average student, in "
-        'grade points. The columns that start with "by" tell all of it',
-        REMARK: "What makes this forecast less sure than others",
-        advice.AVERAGE: "Forecast of an average student of whom the same semesters are known. It "
+        risk_column(schema, line): "How likely the grade is to be beyond that threshold",
+        advice.KNOWN: "Number of known grades. The fewer, the less certain the forecast",
+        advice.REASONS: "The largest differences from the forecast of the average student, in "
+        'grade points. The columns that start with "by" show all of them',
+        REMARK: "What makes this forecast less certain than others",
+        advice.AVERAGE: "Forecast of an average student with the same known semesters. It "
         'and the columns that start with "by" add up to the forecast (Shapley values)',
     }
     added = f"What {column.removeprefix('by ')} adds to it, in grade points; blank if none"
@@ -116,7 +117,7 @@ def _meaning(column: str, schema: Schema, coverage: float, line: float) -> str:
 
 
 def _summary(forecast: pd.DataFrame, schema: Schema, line: float, grade: str) -> Sheet:
-    """How many students are at risk, by the first category and the semester."""
+    """Number of students at risk, by the first category and the semester."""
     by = own_name(schema.categories[0]) if schema.categories else "Students"
     frame = forecast if schema.categories else forecast.assign(**{by: "all"})
     frame = frame.replace({by: {"": "(missing)"}})
@@ -162,7 +163,7 @@ def _about(
                 f". In the past they held {held['coverage']:.0%}, and {quarter['coverage']:.0%} for "
                 f"the quarter of students with the {quarter['forecasts']} forecasts"
             )
-    simulated = "The forecaster learnt from a simulated cohort. Its forecasts mean nothing for real students"
+    simulated = "Trained on a simulated cohort: its forecasts mean nothing for real students"
     return [
         (
             "Lookups",
@@ -170,12 +171,12 @@ def _about(
         ),
         (
             "Summary",
-            "Expected number of students beyond the line of the risk: the sum of their risks",
+            "Expected number of students beyond the risk threshold: the sum of their risks",
         ),
         (
             "Drift",
-            "How these students differ from those of the training. PSI, the population stability index: "
-            f"below {MODERATE:g} no drift, from {LARGE:g} on large, unless as much may be chance",
+            "How these students differ from the training students. PSI, population stability index: "
+            f"below {MODERATE:g} no drift, from {LARGE:g} on large, unless it may be chance",
         ),
         (
             "Model",

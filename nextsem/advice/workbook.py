@@ -1,4 +1,4 @@
-"""Write tables for people: as an Excel workbook, the same bytes each time, or safely as .csv."""
+"""Write tables for people: as reproducible Excel workbooks, or as .csv without formulas."""
 
 import re
 import textwrap
@@ -13,7 +13,7 @@ import pandas as pd
 import xlsxwriter
 
 SHEET_ROWS = 1_048_575  # that Excel holds below the column names
-_WIDEST = 80  # characters, of a column
+_WIDEST = 80  # characters per column, at most
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+([.,]\d+)?\Z)")
 _SHADES = {
     "type": "2_color_scale",
@@ -30,10 +30,10 @@ class Sheet:
     ----------
     formats : Excel's number format of a column, such as "0.00"
     shaded : columns whose cells are coloured from white (0) to red (1)
-    filtered : whether rows can be filtered by what stands in a column
+    filtered : whether to add filters to the columns
     printed : how many columns are printed, from the first one on; None for all
-    charted : a column to draw above the cells of the second one, stacked by those of the first one;
-        each of these has the same run of second ones
+    charted : a column to draw as a stacked chart: the second column on the x axis, one series for
+        each value of the first column, all with the same x values; "" for no chart
     """
 
     name: str
@@ -46,10 +46,9 @@ class Sheet:
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """The table, for a .csv that somebody may open in a spreadsheet program.
+    """The table for a .csv file, safe to open in a spreadsheet program.
 
-    There a text that begins like a formula would be one. It gets a ' before it, if it is no plain
-    number.
+    Text that starts like a formula is prefixed with a ', unless it is a plain number.
     """
 
     def cell(value: Any) -> Any:
@@ -63,11 +62,11 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
 def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     """Write an Excel workbook.
 
-    Text stays text, also where it starts like a formula or looks like a number; what is not known
-    is blank. The header row stays in sight, and the first column beside a wide table. What is too
-    long for one sheet goes on in the next.
+    Text stays text, even if it looks like a formula or a number; unknown values are blank. The
+    header row is frozen, and the first column of a table of more than two. A table too long for one
+    sheet continues on the next.
     """
-    content = BytesIO()  # A full disk is told well by Path, and badly by a half-closed zip file.
+    content = BytesIO()  # On a full disk, Path gives a clearer error than a half-closed zip file.
     book = xlsxwriter.Workbook(content, {"constant_memory": True})
     book.set_properties({"created": datetime(2000, 1, 1), "author": "nextsem"})
     for sheet in (part for whole in sheets for part in _parts(whole)):
@@ -75,7 +74,7 @@ def write_excel(sheets: Sequence[Sheet], path: Path) -> None:
     try:
         book.close()
     except xlsxwriter.exceptions.FileCreateError as error:
-        raise error.args[0] from None  # what the system said of its temporary files
+        raise error.args[0] from None  # the system's error about temporary files
     path.write_bytes(content.getvalue())
 
 
@@ -125,7 +124,7 @@ def _drawn(book: xlsxwriter.Workbook, sheet: Sheet, names: list[str]) -> xlsxwri
                 "name": str(name),
                 "categories": [sheet.name, low, 1, high, 1],
                 "values": [sheet.name, low, value, high, value],
-                # What the cells hold stands in the chart, too, for programs that only show it.
+                # Cached values, for programs that do not evaluate the references.
                 "categories_data": shown.iloc[:, 1].tolist(),
                 "values_data": shown.iloc[:, value].tolist(),
                 "gap": 60,
@@ -140,21 +139,21 @@ def _drawn(book: xlsxwriter.Workbook, sheet: Sheet, names: list[str]) -> xlsxwri
 
 
 def _parts(sheet: Sheet) -> Iterator[Sheet]:
-    """A sheet, or as many as hold its rows."""
+    """The sheet, split into as many as its rows need."""
     for first in range(0, max(len(sheet.table), 1), SHEET_ROWS):
         name = f"{sheet.name} {first // SHEET_ROWS + 1}" if first else sheet.name
         yield replace(sheet, name=name, table=sheet.table.iloc[first : first + SHEET_ROWS])
 
 
 def _width(column: "pd.Series[Any]", filtered: bool) -> int:
-    """How many characters wide to make a column: its words and most of its texts fit."""
+    """Width of a column in characters, so that its header and most of its texts fit."""
     texts = [cell for cell in column.iloc[:1000] if isinstance(cell, str)]
     words = [len(word) + (5 if filtered else 2) for word in str(column.name).split()]
     return min(max([8, *(len(text) + 3 for text in texts), *words]), _WIDEST)
 
 
 def _height(cells: Sequence[Any], widths: list[int]) -> int:
-    """How many points high to make a row, so that text which wraps is seen whole."""
+    """Height of a row in points, so that wrapped text is fully visible."""
     fits = zip(cells, widths, strict=True)
     long = [(cell, width) for cell, width in fits if isinstance(cell, str) and len(cell) >= width]
     return 15 * max([1, *(len(textwrap.wrap(cell, max(width - 1, 1))) for cell, width in long)])

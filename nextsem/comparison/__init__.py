@@ -1,1 +1,1 @@
-"""From forecasts to metrics, tests of differences, summaries and pictures; reads no table."""
+"""From forecasts to metrics, significance tests, summaries and figures; reads no student table."""

@@ -1,4 +1,4 @@
-"""Whether forecasts serve some groups of students worse than others, at the line of the risk."""
+"""Fairness: whether risks and the list are worse for some groups of students."""
 
 from typing import Any
 
@@ -20,25 +20,25 @@ TOO_FEW = f"fewer than {LEAST}"
 
 
 def at_the_line(rows: pd.DataFrame, columns: dict[str, Texts]) -> dict[str, Any]:
-    """False negatives and the calibration of the risk, by group.
+    """False-negative rate and calibration of the risk, by group.
 
-    Equal false-negative rates are "equal opportunity" (Hardt, Price and Srebro, NeurIPS 2016); where
-    groups differ in how many fall below the line, no forecast can have both this and risks that are
-    calibrated in each group (Chouldechova, Big Data 5, 2017), so both are told.
+    Equal false-negative rates are "equal opportunity" (Hardt, Price and Srebro, NeurIPS 2016). If
+    base rates differ between groups, no forecast can have both this and risks calibrated in each
+    group (Chouldechova, Big Data 5, 2017), so both are reported.
 
     Parameters
     ----------
-    rows : what `lists.candidates` gives, with a column `listed`
-    columns : the group of each student by the name of the column, "" for none
+    rows : from `lists.candidates`, with a column `listed`
+    columns : by name of the group column, the group of each student, "" for none
 
     Returns
     -------
-    `looked_at` (how many tests there are), and under `columns` for each of the largest groups the
-    number of students `n`; to how many of them it happened (`below`); the false-negative rate `fnr`
-    (how many of these were not on the list), with the ends of its 95 % interval (Wilson) and the
-    p-value of its difference from that of all others; the mean `risk`, to which share it `happened`,
-    and the difference `risk_bias` with its interval and the p-value of there being none. The p-values
-    are corrected for `looked_at` (Holm). What would be told of fewer than `LEAST` students is not.
+    `looked_at` (the number of tests), and under `columns` for each of the largest groups: the
+    number of students `n`; how many had a grade beyond the threshold (`below`); the false-negative
+    rate `fnr` (the share of these who were not on the list), with the ends of its 95 % interval
+    (Wilson) and the p-value of its difference from all others; the mean `risk`, the share
+    `happened`, and their difference `risk_bias` with its interval and p-value. P-values are
+    corrected for `looked_at` (Holm). Statistics of fewer than `LEAST` students are left out.
     """
     each = rows.groupby("student")[["risk", "happened"]].mean()
     missed = 1.0 - rows[rows["happened"] == 1].groupby("student")["listed"].mean()

@@ -1,8 +1,8 @@
-"""The list of students at the highest risk: how many of them it was right about, and how stable it is.
+"""The list of students at the highest risk: its precision, recall and stability.
 
-An adviser has time for so many students. A list is made of all students of one repeat of the folds
-(each with the last grade to be forecast), or of one point in time. Intervals are those of a bootstrap
-over students (Efron, Annals of Statistics 7, 1979): the forecasts stay, the students are drawn anew.
+The list has as many students as an adviser has time for. One is made for each repeat of the folds
+(each student with the last forecast grade), and one for each point in time. Intervals are from a
+bootstrap over students (Efron, Annals of Statistics 7, 1979), with the forecasts fixed.
 """
 
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ import pandas as pd
 from nextsem.comparison.metrics import LEAST
 from nextsem.students.students import Integers, Numbers
 
-RIVALS = ("last", "linear")  # whose lists are shown beside the network's
-# Forecasts by one half of the networks, by the other half, and by those of the point in time before.
+RIVALS = ("last", "linear")  # baselines whose lists are compared with the network's
+# Forecasts by each half of the networks, and by the networks of the previous point in time.
 OTHERS = ("half_1", "half_2", "earlier")
-# Students near the top, and how many places on the list each takes in each draw.
+# Students near the top [top], and how many places each takes in each bootstrap draw [draws, top].
 _List = tuple[Integers, Integers]
 _DRAWS = 1000
 _SEED = 0
 
 
 def candidates(forecasts: pd.DataFrame, capacity: int, lower_is_better: bool) -> pd.DataFrame:
-    """The students of whom each list is made, each once: those with the last forecast in question.
+    """The students that each list is chosen from, each with the last forecast.
 
     Parameters
     ----------
-    forecasts : what `summaries.assessed` gives
-    capacity : how many students are on a list
+    forecasts : from `summaries.assessed`
+    capacity : number of students on a list
 
     Returns
     -------
-    The rows of folds and points in time, with the columns `list` (its name) and `listed` (whether the
-    student is on it). A point in time of fewer than `LEAST` students is left out.
+    The rows of folds and points in time, with the columns `list` (its name) and `listed` (whether
+    the student is on it). A point in time with fewer than `LEAST` students is left out.
     """
     rows = forecasts[forecasts["headline"] & forecasts["kind"].isin(["fold", "origin"])]
     repeat = "repeat " + rows["repeat"].astype(str)
@@ -49,10 +49,9 @@ def candidates(forecasts: pd.DataFrame, capacity: int, lower_is_better: bool) ->
 
 
 def order(rows: pd.DataFrame, lower_is_better: bool, name: str = "network") -> Integers:
-    """The rows by risk, the highest first, then by forecast, the worst first.
+    """Indices of the rows, sorted by highest risk, then by worst forecast.
 
-    A forecaster of whom there is no column `risk_NAME` has its list made by the forecast alone, as
-    the network where it has no risks.
+    A forecaster without risks (no column `risk_NAME`) is sorted by forecast alone.
     """
     worst = rows[name] * (-1 if lower_is_better else 1)
     risk = {"network": "risk"}.get(name, f"risk_{name}")
@@ -61,28 +60,27 @@ def order(rows: pd.DataFrame, lower_is_better: bool, name: str = "network") -> I
 
 
 def quality(rows: pd.DataFrame, capacity: int, lower_is_better: bool) -> dict[str, Any]:
-    """How good the lists are; {} where no grade can be worse than the line.
+    """How good the lists are; {} if no grade can be beyond the threshold.
 
     Parameters
     ----------
-    rows : those of folds, or those of points in time, that `candidates` gives
-    capacity : how many students are on a list
+    rows : from `candidates`, either those of folds or those of points in time
+    capacity : number of students on a list
 
     Returns
     -------
-    For the network, for copying and for linear regression `precision` (the share of the list to whom
-    it did happen) and `recall` (the share that were on the list of all to whom it did; not of fewer
-    than `LEAST`), with intervals; both for a list by `chance`; the differences of the network's
-    precision from theirs (`against`); and under `stability` which share of a list stays on it:
-    `seeds`: made by one half of the networks, for one made by the other half; `repeats`: made by
-    networks of other seeds that learnt from other students; `earlier`: made by networks that were
-    trained before the point in time before.
+    For the network and each of `RIVALS`, `precision` (the share of the list with a grade beyond the
+    threshold) and `recall` (the share of all such students who were on the list; NaN if fewer than
+    `LEAST`), with intervals; both for a random list (`chance`); the network's precision minus that
+    of each rival (`against`); and under `stability` the share that two lists have in common:
+    `seeds`: made by the two halves of the networks; `repeats`: made by networks with other seeds
+    and training students; `earlier`: made by networks of the previous point in time.
     """
     if rows.empty or rows["happened"].isna().any():
         return {}
     names, students = np.unique(rows["student"], return_inverse=True)
     draw = np.random.default_rng(_SEED)
-    counts = np.ones((_DRAWS + 1, len(names)), np.uint8)  # the first are the students as they are
+    counts = np.ones((_DRAWS + 1, len(names)), np.uint8)  # the first row is the original sample
     for each in counts[1:]:
         each[:] = np.bincount(draw.integers(len(names), size=len(names)), minlength=len(names))
     made = ["network", *RIVALS, *(name for name in OTHERS if name in rows)]
@@ -93,23 +91,23 @@ def quality(rows: pd.DataFrame, capacity: int, lower_is_better: bool) -> dict[st
         table = rows.iloc[own]
         happened += counts[:, students[own][table["happened"] == 1]].sum(axis=1)
         for name in made:
-            if table[name].isna().any():  # there was no network before the first point in time
+            if table[name].isna().any():  # the first point in time has no previous network
                 continue
-            # So many at the top fill the list in every draw.
+            # This many at the top fill the list in practically every draw.
             first = order(table, lower_is_better, name)[: 2 * capacity + 50]
             taken = counts[:, students[own[first]]].astype(int)
             taken = np.clip(capacity - (taken.cumsum(axis=1) - taken), 0, taken)
-            # Who has the same forecast as others is on the list as likely as they are.
+            # Students with equal forecasts are equally likely to be on the list.
             key = table[name] if name in RIVALS else table["student"]
             hits[name] += taken @ table["happened"].groupby(key).transform("mean").to_numpy()[first]
             lists[name][label] = students[own[first]], taken
             places += taken.sum(axis=1) if name == "network" else 0
     share = len(rows) / len(lists["network"])  # students in a list
     enough = rows.loc[rows["happened"] == 1, "student"].nunique() >= LEAST
-    with np.errstate(invalid="ignore"):  # in a draw it may happen to nobody
+    with np.errstate(invalid="ignore"):  # a draw may have nobody beyond the threshold
         found: dict[str, Any] = {
             name: _interval("precision", hits[name] / places)
-            # Those of equal forecasts count by what happened to all of them, drawn or not.
+            # Ties use the mean outcome of the original sample, so a draw may exceed 1.
             | _interval("recall", np.minimum(hits[name] / (happened if enough else np.nan), 1))
             for name in ("network", *RIVALS)
         }
@@ -136,7 +134,7 @@ def quality(rows: pd.DataFrame, capacity: int, lower_is_better: bool) -> dict[st
 
 
 def _interval(name: str, values: Numbers) -> dict[str, float]:
-    """A figure, and the ends of its interval, from its value as it is and in each draw."""
+    """A statistic and the ends of its interval, from its original value and the draws."""
     low, high = (
         np.nanquantile(values[1:], [0.025, 0.975]) if np.isfinite(values[0]) else 2 * [np.nan]
     )
@@ -144,7 +142,7 @@ def _interval(name: str, values: Numbers) -> dict[str, float]:
 
 
 def _in_common(pairs: Sequence[tuple[_List, _List]]) -> dict[str, float]:
-    """Which share of one list is on the other, over all pairs of lists."""
+    """The share that two lists have in common, over all pairs, with its interval."""
     common, places = np.zeros(_DRAWS + 1), np.zeros(_DRAWS + 1)
     for (first, taken), (second, others) in pairs:
         _, here, there = np.intersect1d(first, second, return_indices=True)

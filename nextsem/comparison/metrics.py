@@ -9,15 +9,15 @@ from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 from nextsem.comparison.significance import mean_interval, share_interval
 from nextsem.students.students import Numbers, Texts
 
-LEAST = 5  # students: a figure of fewer would tell about single ones
-SHOWN = 10  # groups of a column: the largest
-_RISKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # finer where most students are
+LEAST = 5  # students: statistics of fewer could reveal individual ones
+SHOWN = 10  # groups of a column, the largest
+_RISKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)  # bin edges, finer where most students are
 
 
 def errors(actual: Numbers, forecast: Numbers) -> dict[str, float]:
     """`mse` (squared grade points), `rmse` and `mae` (grade points), and `r2`.
 
-    R2 is undefined where all actual grades are the same.
+    R2 is NaN if all actual grades are equal.
     """
     mse = mean_squared_error(actual, forecast)
     return {
@@ -29,19 +29,19 @@ def errors(actual: Numbers, forecast: Numbers) -> dict[str, float]:
 
 
 def within(actual: Numbers, ranges: Numbers) -> Numbers:
-    """1 for a grade [forecasts] within its range [forecasts, 2], 0 for others; NaN without a range."""
+    """1 if a grade [forecasts] is within its range [forecasts, 2], else 0; NaN without a range."""
     held = (actual >= ranges[:, 0]) & (actual <= ranges[:, 1])
     return np.where(np.isnan(ranges).any(axis=1), np.nan, held)
 
 
 def line_of_risk(at_risk_below: float, grade_range: tuple[float, float]) -> float:
-    """The line of the risk, or NaN where no grade can be on the other side of it."""
+    """The risk threshold, or NaN if no grade can be beyond it."""
     low, high = grade_range
     return at_risk_below if low < at_risk_below < high else float("nan")
 
 
 def worse(grades: Numbers, line: float, lower_is_better: bool) -> Numbers:
-    """1 for a grade worse than the line, 0 for others; NaN for none, or without a line."""
+    """1 if the grade is worse than the threshold, else 0; NaN without a grade or threshold."""
     beyond = grades > line if lower_is_better else grades < line
     return np.where(np.isnan(grades) | np.isnan(line), np.nan, beyond)
 
@@ -54,7 +54,7 @@ def brier(happened: Numbers, risk: Numbers) -> float:
 def reliability(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Observed frequency by predicted risk, in bins of the risk.
 
-    From the highest down, a bin with fewer than `LEAST` students or forecasts in a repeat is joined
+    From the highest down, a bin with fewer than `LEAST` students or forecasts per repeat is merged
     with the next lower one.
 
     Parameters
@@ -63,7 +63,7 @@ def reliability(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    The mean `risk` of each bin, the share to which it `happened`, and the `forecasts` in a repeat.
+    For each bin the mean `risk`, the share that `happened`, and the `forecasts` per repeat.
     """
     repeats, table = forecasts["repeat"].nunique(), forecasts.dropna(subset=["risk", "happened"])
     ends = [np.inf]
@@ -79,10 +79,10 @@ def reliability(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlation_ratio(categories: Texts, values: Numbers) -> float:
-    """Eta: how much of the spread of values lies between categories, from 0 (none) to 1 (all).
+    """Eta, the correlation ratio: how far categories explain values, from 0 (not) to 1 (fully).
 
-    The square root of the sum of squares between over that in total (Fisher, "Statistical Methods
-    for Research Workers", 1925, section 45), over rows with both; NaN where undefined.
+    The square root of the between-group over the total sum of squares (Fisher, "Statistical Methods
+    for Research Workers", 1925, section 45), over rows with both; NaN if undefined.
     """
     known = pd.Series(values)[(categories != "") & np.isfinite(values)]
     means = known.groupby(categories[known.index]).transform("mean")
@@ -91,7 +91,7 @@ def correlation_ratio(categories: Texts, values: Numbers) -> float:
 
 
 def largest(groups: Texts) -> list[str]:
-    """The groups of most students, in alphabetical order."""
+    """The groups with most students, in alphabetical order."""
     found, sizes = np.unique(groups[groups != ""], return_counts=True)
     return sorted(found[np.argsort(-sizes, kind="stable")[:SHOWN]].tolist())
 
@@ -103,13 +103,14 @@ def by_group(
 
     Parameters
     ----------
-    groups, squared, error, held : [students], the group, the squared error, the error (forecast
-        less actual, grade points), and how often the range held the grade
+    groups : [students]
+    squared, error : [students], mean squared error and mean error (forecast - actual, grade points)
+    held : [students], the share of grades within their ranges
 
     Returns
     -------
     For each group the number of students `n`, and `mse`, `bias` and `coverage`, each with the ends
-    of its 95 % interval (`mse_low`, ...). Of a group of fewer than `LEAST` students only that.
+    of its 95 % interval (`mse_low`, ...). For fewer than `LEAST` students, `n` says just that.
     """
     result: dict[str, dict[str, Any]] = {}
     for group in largest(groups):

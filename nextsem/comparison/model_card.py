@@ -1,4 +1,4 @@
-"""The model card of whatever table was trained on: what it is for, how good it is, and its limits.
+"""The model card: intended use, performance and limits of the forecaster.
 
 After Mitchell and others, "Model cards for model reporting", FAT* 2019.
 """
@@ -20,7 +20,7 @@ def model_card(
 
     Parameters
     ----------
-    metrics, data : what `metrics/crossvalidation.json` and `metrics/data.json` hold
+    metrics, data : content of `metrics/crossvalidation.json` and `metrics/data.json`
     architecture : cell, layers and hidden of the networks
     """
     folds = metrics["of"]["folds"] * metrics["of"]["repeats"]

@@ -1,6 +1,6 @@
-"""Pictures: each function draws one, `save` writes it.
+"""Figures: each function draws one, `save` writes it.
 
-They are as wide as a phone can show without making their text too small to read.
+They are narrow enough that their text can be read on a phone.
 """
 
 import textwrap
@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-matplotlib.rcParams["text.parse_math"] = False  # a name may hold a $
+matplotlib.rcParams["text.parse_math"] = False  # a name may contain a $
 
 DOTS_PER_INCH = 150
 NAMES = {
@@ -37,12 +37,12 @@ _OURS, _THEIRS, _PALE, _GREY = "#b2182b", "#2166ac", "#92c5de", "#777777"
 def of_comparison(
     metrics: dict[str, Any], bins: pd.DataFrame, terms: pd.DataFrame
 ) -> dict[str, Figure]:
-    """All that are drawn of a comparison, by their names.
+    """All figures of a comparison, by name.
 
     Parameters
     ----------
-    metrics : what `metrics/crossvalidation.json` holds, NaN for null
-    bins, terms : `metrics/plots/reliability.csv` and `by_semester.csv`
+    metrics : content of `metrics/crossvalidation.json`, NaN for null
+    bins, terms : content of `metrics/plots/reliability.csv` and `by_semester.csv`
     """
     of, ahead = metrics["of"], metrics["forward"]
     title = f"{of['students']:,} students, {of['repeats']} x {of['folds']} folds"
@@ -58,7 +58,7 @@ def of_comparison(
 
 
 def share_axes(figures: list[Figure]) -> None:
-    """Give the plots of alike figures the same limits, so that they can be compared by eye."""
+    """Give the axes of similar figures the same limits, so that they can be compared by eye."""
     for plots in zip(*(figure.axes for figure in figures), strict=False):
         for which in ("xlim", "ylim"):
             limits = np.array([getattr(axes, f"get_{which}")() for axes in plots])
@@ -71,14 +71,14 @@ def share_axes(figures: list[Figure]) -> None:
 def forecasters(
     scores: dict[str, dict[str, float]], against: dict[str, dict[str, float]], title: str
 ) -> Figure:
-    """Every forecaster's cross-validated error, with the interval of its difference from the network.
+    """Cross-validated error of each forecaster, with intervals of differences from the network.
 
     `scores` and `against` are those of `summaries.summary`.
     """
     errors = {name: each["mse"] for name, each in scores.items()}
     names = sorted(errors, key=lambda name: errors[name], reverse=True)
     network = errors["network"]
-    most = 2 * network  # what is farther off says little, and would press the others together
+    most = 2 * network  # errors beyond this would squeeze the others together
     figure, axes = _new(1.7 + 0.46 * len(names), "Cross-validated error", title)
     for place, name in enumerate(names):
         color = _OURS if name == "network" else _THEIRS
@@ -103,7 +103,7 @@ def forecasters(
 
 
 def by_semester(terms: pd.DataFrame, title: str) -> Figure:
-    """The errors of the network, a copy and linear regression for each term that is forecast.
+    """Errors of the network, a copy and linear regression for each forecast term.
 
     `terms` has columns semester, network, last and linear (MSE), and the number of students n.
     """
@@ -116,10 +116,9 @@ def by_semester(terms: pd.DataFrame, title: str) -> Figure:
 
 
 def forward(found: dict[str, Any], coverage: float, title: str) -> Figure:
-    """Error and coverage at each point in time, all forecast from what was known before it.
+    """Error and coverage at each point in time, forecast from what was known before it.
 
-    `found` is `forward` of `summaries.summary`; `coverage` is that which the prediction intervals
-    are to have.
+    `found` is `forward` of `summaries.summary`; `coverage` is the nominal one of the intervals.
     """
     heading = "Points in time, forecast from what was known before"
     if not found:
@@ -143,7 +142,7 @@ def forward(found: dict[str, Any], coverage: float, title: str) -> Figure:
 
 
 def _errors(axes: Axes, table: pd.DataFrame, other: str) -> None:
-    """The errors of the network, linear regression and another forecaster, from row to row."""
+    """Plot the errors of the network, linear regression and another forecaster, row by row."""
     styles = {"network": ("o-", _OURS), "linear": ("^-", _THEIRS), other: ("s-", _GREY)}
     for name, (style, color) in styles.items():
         axes.plot(range(len(table)), table[name], style, color=color, ms=5, label=NAMES[name])
@@ -153,22 +152,22 @@ def _errors(axes: Axes, table: pd.DataFrame, other: str) -> None:
 
 
 def _name_terms(axes: Axes, names: Iterable[object], counts: Iterable[float]) -> None:
-    """Say below the axes which terms there are, not all where they are many, and of how many."""
+    """Label the x axis with terms and numbers of students, only some if there are many."""
     labels = [f"{name}\n{count:,.0f}" for name, count in zip(names, counts, strict=True)]
     step = 1 + len(labels) // 8
     axes.set_xticks(range(0, len(labels), step), labels[::step], fontsize=9)
 
 
 def reliability(bins: pd.DataFrame, risk_of: str, scores: dict[str, float], title: str) -> Figure:
-    """Observed frequency by predicted risk; where the risk is right, points are on the diagonal.
+    """Reliability diagram: observed frequency by predicted risk, on the diagonal if calibrated.
 
-    `bins` are those of `metrics.reliability`; `risk_of` says in words what the risk is of.
+    `bins` are from `metrics.reliability`; `risk_of` says in words what the risk is of.
     """
     figure, axes = _new(5.6, f"Observed frequency by predicted risk of {risk_of}", title)
     axes.plot([0, 1], [0, 1], color=_GREY, lw=1, ls=":")
     axes.set_aspect("equal")
     ticks = [0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1]
-    roots = (np.sqrt, np.square)  # as most students have a low risk
+    roots = (np.sqrt, np.square)  # more room for low risks, which most students have
     axes.set_xscale("function", functions=roots)
     axes.set_yscale("function", functions=roots)
     axes.set_xticks(ticks, [f"{tick:.0%}" for tick in ticks])
@@ -194,10 +193,10 @@ def reliability(bins: pd.DataFrame, risk_of: str, scores: dict[str, float], titl
 
 
 def groups(columns: dict[str, dict[str, dict[str, Any]]], coverage: float, title: str) -> Figure:
-    """How good the forecasts are for each group of students, with 95 % intervals.
+    """Error, bias and coverage for each group of students, with 95 % intervals.
 
-    `columns` holds for each column what `metrics.by_group` gives; `coverage` is that which the
-    prediction intervals are to have.
+    `columns` holds the result of `metrics.by_group` for each column; `coverage` is the nominal one
+    of the prediction intervals.
     """
     rows = [(name, group, each) for name, own in columns.items() for group, each in own.items()]
     figure = Figure(figsize=(_WIDTH, 1.6 + 0.52 * len(rows)), layout="constrained")
@@ -218,8 +217,8 @@ def groups(columns: dict[str, dict[str, dict[str, Any]]], coverage: float, title
     panels[0].set_xlim(left=0)
     panels[1].axvline(0, color=_GREY, lw=1, ls=":")
     panels[2].axvline(coverage, color=_GREY, lw=1, ls=":")
-    panels[0].set(yticks=[], ylim=(max(len(rows), 1) - 0.5, -0.7))  # the first stands on top
-    panels[0].set_zorder(1)  # the names reach over the other panels
+    panels[0].set(yticks=[], ylim=(max(len(rows), 1) - 0.5, -0.7))  # the first one on top
+    panels[0].set_zorder(1)  # the names extend over the other panels
     panels[0].patch.set_visible(False)
     for place, (name, group, each) in enumerate(rows):
         panels[0].annotate(
@@ -236,18 +235,18 @@ def groups(columns: dict[str, dict[str, dict[str, Any]]], coverage: float, title
 def heatmap(
     pairs: pd.DataFrame, grades: int, target: str, ratios: dict[str, float], title: str
 ) -> Figure:
-    """Pearson correlations as a heatmap, larger for quantities than for columns that only name.
+    """Pearson correlations as a heatmap, larger for quantities than for codes.
 
     Parameters
     ----------
-    pairs : correlations of columns with columns, NaN where undefined
-    grades : how many of the first columns are quantities; the others are names (codes, rolls)
-    target, ratios : the column that is to be forecast, and each category's correlation ratio with it
+    pairs : correlation matrix, NaN where undefined
+    grades : how many of the first columns are quantities; the others are codes and roll numbers
+    target, ratios : the column to forecast, and the correlation ratio of each category with it
     """
     import seaborn  # here, because it takes long to load
 
     count, names = len(pairs), len(pairs) - grades
-    few = count <= 25  # so that numbers can be read
+    few = count <= 25  # cells are large enough for numbers
     cells = np.array([grades, 0.6 * names])[: 1 + (names > 0)]  # inches, of quantities and names
     labels = min(2.0, 0.3 + 0.07 * max(len(str(column)) for column in pairs))
     cells *= max(min(0.62, 12 / count), (_WIDTH - labels) / cells.sum())
@@ -257,7 +256,7 @@ def heatmap(
     parts, ratio = len(cells), [*cells]
     panels = figure.subplots(parts, parts, squeeze=False, width_ratios=ratio, height_ratios=ratio)
     if names:
-        panels[0, -1].set_axis_off()  # the same as on the other side
+        panels[0, -1].set_axis_off()  # mirrors the lower left
     blocks = [slice(0, grades), slice(grades, None)]
     for i, j in [(0, 0), (1, 0), (1, 1)][: 2 * parts - 1]:
         axes = panels[i, j]
@@ -285,7 +284,7 @@ def heatmap(
 
 
 def loss(curve: pd.DataFrame) -> Figure:
-    """The loss after each epoch: columns epoch, train and, where rows were held out, validation."""
+    """Loss curve; `curve` has the columns epoch, train and, if there is one, validation."""
     figure, axes = _new(3.8, "Loss by epoch", "mean of the networks that are still learning")
     for column, color in (("train", _THEIRS), ("validation", _OURS)):
         if column in curve:
@@ -297,7 +296,7 @@ def loss(curve: pd.DataFrame) -> Figure:
 
 
 def predicted(students: pd.DataFrame) -> Figure:
-    """Forecasts against actual grades, with their ranges; on the diagonal they are right.
+    """Forecasts against actual grades, with their ranges; on the diagonal if correct.
 
     `students` has columns actual, forecast, low and high, grade points; low and high may be NaN.
     """
@@ -316,7 +315,7 @@ def predicted(students: pd.DataFrame) -> Figure:
 def save(figure: Figure, path: Path | BinaryIO) -> None:
     """Write a figure as PNG, the same bytes each time.
 
-    In matplotlib's own font, since others differ; letters that it lacks (Chinese ones) are boxes.
+    In matplotlib's own font, since others differ; letters that it lacks (Chinese) are boxes.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -345,6 +344,6 @@ def _title(figure: Figure, heading: str, title: str) -> None:
 
 
 def _note(figure: Figure, *lines: str) -> None:
-    """Say below the plots how to read them."""
+    """Write below the plots how to read them."""
     text = "\n".join(textwrap.fill(line, 82) for line in lines)
     figure.supxlabel(text, x=0.01, ha="left", fontsize=8.5, color="#444444")

@@ -1,4 +1,4 @@
-"""Whether one forecaster is better than another: tests and intervals."""
+"""Significance tests and confidence intervals for comparisons of forecasters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference, its interval, and the p-value of there being none."""
+    """A mean difference, its confidence interval, and its p-value."""
 
     difference: float
     low: float
@@ -25,11 +25,11 @@ class Difference:
 
 
 def paired_difference(first: Sequence[float], second: Sequence[float], folds: int) -> Difference:
-    """Compare two forecasters' errors [folds * repeats] on the same folds of each repeat.
+    """Corrected paired t-test of two forecasters' errors [folds * repeats] on the same folds.
 
-    The training sets of the folds overlap, so the plain t-test finds differences that are not there;
-    this one corrects for it (Nadeau and Bengio, "Inference for the generalization error", Machine
-    Learning 52, 2003; for repeated folds: Bouckaert and Frank, 2004).
+    It corrects for overlapping training sets, with which the plain t-test finds differences that
+    are not there (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
+    2003; for repeated folds: Bouckaert and Frank, 2004). `folds` is their number per repeat.
     """
     differences = np.subtract(first, second)
     count = len(differences)
@@ -38,11 +38,11 @@ def paired_difference(first: Sequence[float], second: Sequence[float], folds: in
 
 
 def clustered_difference(first: Numbers, second: Numbers, students: Integers) -> Difference:
-    """Compare two forecasters' squared errors [forecasts], several of which are of one student.
+    """Paired t-test of two forecasters' squared errors [forecasts], clustered by student.
 
-    Those of one student go together, so the standard error is that of sums over students, as of
-    clusters (Liang and Zeger, Biometrika 73, 1986; Cameron and Miller, Journal of Human Resources
-    50, 2015).
+    Errors of one student are correlated, so standard errors are cluster-robust (Liang and Zeger,
+    Biometrika 73, 1986; Cameron and Miller, Journal of Human Resources 50, 2015). `students`
+    [forecasts] says whose each forecast is.
     """
     differences = np.subtract(first, second)
     mean = float(differences.mean())
@@ -53,21 +53,21 @@ def clustered_difference(first: Numbers, second: Numbers, students: Integers) ->
 
 
 def _tested(mean: float, error: float, freedom: int) -> Difference:
-    """Student's test and interval of a mean with this standard error."""
+    """Student's t-test and interval of a mean with this standard error."""
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     ratio = abs(mean) / error if error > 0 else float("inf") if mean else 0.0
     return Difference(mean, mean - reach, mean + reach, float(2 * stdtr(freedom, -ratio)))
 
 
 def detectable(difference: Difference, count: int) -> float:
-    """The true difference that the test would have found on so many folds with a power of 80 %."""
+    """The true difference that the test finds with a power of 80 % on `count` folds."""
     line = stdtrit(count - 1, (1 + LEVEL) / 2)
     error = (difference.high - difference.low) / 2 / line
     return float(nctdtrinc(count - 1, 1 - POWER, line) * error)
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """The p-values, in the same order, corrected for how many they are.
+    """P-values corrected for their number, in the same order.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6, 1979.
     """
@@ -79,14 +79,14 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def mean_interval(values: Numbers) -> tuple[float, float, float]:
-    """A mean and the ends of Student's interval of it."""
+    """A mean and the ends of its t interval."""
     mean, count = float(values.mean()), len(values)
     reach = float(stdtrit(count - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / np.sqrt(count))
     return mean, mean - reach, mean + reach
 
 
 def share_interval(share: float, count: int) -> tuple[float, float]:
-    """The ends of the interval of a share (Wilson, JASA 22, 1927), here also a mean over repeats."""
+    """Ends of a share's Wilson interval (JASA 22, 1927); it may be a mean over repeats."""
     z = ndtri((1 + LEVEL) / 2)
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
@@ -94,7 +94,7 @@ def share_interval(share: float, count: int) -> tuple[float, float]:
 
 
 class Estimate(NamedTuple):
-    """A figure and the ends of its interval."""
+    """An estimate and the ends of its interval."""
 
     value: float
     low: float
@@ -102,11 +102,11 @@ class Estimate(NamedTuple):
 
 
 def change(before: Estimate, after: Estimate, correlation: float = 0.0) -> Estimate:
-    """By how much a figure rose, with an interval made from the two intervals alone.
+    """The rise from one estimate to another, with an interval derived from their intervals.
 
-    Zou, "Toward using confidence intervals to compare correlations", Psychological Methods 12, 2007,
-    which holds for other figures as well. A `correlation` of 0 gives too wide an interval where
-    both are of the same students.
+    Zou, "Toward using confidence intervals to compare correlations", Psychological Methods 12,
+    2007; the method is general. A `correlation` of 0 gives too wide an interval if both estimates
+    are of the same students.
     """
 
     def reach(up: float, down: float) -> float:
@@ -121,7 +121,7 @@ def change(before: Estimate, after: Estimate, correlation: float = 0.0) -> Estim
 
 
 class Worse(NamedTuple):
-    """What got worse, for which students, and the corrected p-value of there being no change."""
+    """What got worse, for which students, and the corrected p-value."""
 
     whom: str
     what: str
@@ -143,13 +143,13 @@ MEASURES = {
 def got_worse(
     before: dict[str, Any], after: dict[str, Any], students: int, correlation: float = 0.0
 ) -> list[Worse]:
-    """What of `MEASURES` got worse, for all or for a group, beyond its uncertainty.
+    """Which `MEASURES` got significantly worse, for all students or for a group.
 
     Parameters
     ----------
     before, after : `metrics/crossvalidation.json` of two runs over the same students
-    students : how many
-    correlation : of their squared errors before and after, as far as it is known
+    students : their number
+    correlation : of their squared errors before and after, 0 if unknown
     """
     old, new = _estimates(before, students), _estimates(after, students)
     changes = {
@@ -157,7 +157,7 @@ def got_worse(
         for key in new
         if key in old
     }
-    corrected = holm([p_of(each) for each in changes.values()])  # of many, some move by chance
+    corrected = holm([p_of(each) for each in changes.values()])  # some of many change by chance
     worse: dict[str, Callable[[float, float], bool]] = {
         "mse": lambda then, now: now > then,
         "bias": lambda then, now: abs(now) > abs(then),
@@ -172,7 +172,7 @@ def got_worse(
 
 
 def p_of(rise: Estimate) -> float:
-    """The p-value of there being no change: how far its interval is from holding 0."""
+    """The p-value of a rise, from the position of 0 relative to its interval."""
     reach = rise.value - rise.low if rise.value > 0 else rise.high - rise.value
     if reach == 0:
         return 0.0 if rise.value else 1.0
@@ -180,7 +180,7 @@ def p_of(rise: Estimate) -> float:
 
 
 def _estimates(metrics: dict[str, Any], students: int) -> dict[tuple[str, str], Estimate]:
-    """What is known with its uncertainty, of whom and what."""
+    """Estimates that have intervals, by students and measure."""
     result = {}
     share = metrics.get("intervals", {}).get("coverage")
     if share is not None:

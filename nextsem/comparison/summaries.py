@@ -1,8 +1,8 @@
-"""Summaries of the cross-validation: from out-of-fold forecasts to what `metrics/` holds of them.
+"""Summaries of the cross-validation: from out-of-fold forecasts to the content of `metrics/`.
 
-The forecasts are a table as the stage `crossvalidate` writes it, one row for each: where it is from
-(kind, label, part, repeat, fold), of which student and term, how many grades were known, whether it
-belongs to the headline, the actual grade, and the forecast of each forecaster, the network first.
+The forecasts are the table that the stage `crossvalidate` writes, one row each: the split (kind,
+label, part, repeat, fold), student, term, number of known grades, whether it is a headline row, the
+actual grade, and the forecast of each forecaster, the network first.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,11 +28,11 @@ from nextsem.students.students import Integers, Numbers, Schema, Students, Texts
 FOLD = ["repeat", "fold"]
 _MEANS = ["squared", "error", "held"]
 _QUARTER = 0.25  # of the students
-_MOST = 50  # values of a column that are shown: those of most students
+_MOST = 50  # values of a column that are shown, those with most students
 
 
 def forecasters(forecasts: pd.DataFrame) -> list[str]:
-    """Names of the forecasters: the network and every baseline."""
+    """Column names of the forecasters: the network and every baseline."""
     return [str(name) for name in forecasts.loc[:, "network":"linear_sd"]][:-1]
 
 
@@ -43,9 +43,9 @@ def ranges_and_risk(
     line: float,
     schema: Schema,
 ) -> tuple[Numbers, Numbers]:
-    """Prediction intervals [forecasts, 2] and risks of the network's forecasts [forecasts].
+    """Prediction intervals [forecasts, 2] and risks [forecasts] of the network's forecasts.
 
-    `forecasts` has columns network, spread and known. Without a calibration all is NaN.
+    `forecasts` has columns network, spread and known. Without a calibration both are NaN.
     """
     if calibration is None:
         return np.full((len(forecasts), 2), np.nan), np.full(len(forecasts), np.nan)
@@ -63,21 +63,22 @@ def assessed(
     coverage: float,
     line: float,
 ) -> pd.DataFrame:
-    """The forecasts with the network's prediction intervals and risks, and how these came out.
+    """The forecasts with the network's prediction intervals and risks, and their outcomes.
 
     Parameters
     ----------
-    calibrations : of each part
+    calibrations : one for each part
     coverage : of the intervals
-    line : grade points; the risk is of a grade worse than this
+    line : the risk threshold, grade points
 
     Returns
     -------
-    The table with the columns `error` (forecast less actual, grade points), `squared`, `low`, `high`
-    and `held` (whether the interval did), `category` (of the calibration), `happened` (whether the
-    grade was worse than the line) and its probability by the network (`risk`), by linear regression
-    with normal errors (`risk_linear`), and by the share of all others in that term (`risk_base`).
-    Also the risks (`risk_half_1`, ...) of the columns that are there of `lists.OTHERS`.
+    The table with the columns `error` (forecast - actual, grade points), `squared`, `low`, `high`
+    and `held` (whether the grade is within the interval), `category` (for the calibration),
+    `happened` (whether the grade was worse than the threshold) and its probability by the network
+    (`risk`), by linear regression with normal errors (`risk_linear`), and by the base rate of the
+    other students in that term (`risk_base`). Also the risks (`risk_half_1`, ...) of the columns of
+    `lists.OTHERS` that are there.
     """
     schema = students.schema
     others = [name for name in lists.OTHERS if name in forecasts]
@@ -110,10 +111,10 @@ def assessed(
 
 
 def _shares_of_others(happened: Numbers, left_out: Integers) -> Numbers:
-    """To which share of all students but those [rows] it happened in each term, [terms].
+    """The base rate in each term, [terms], without the students with indices `left_out`.
 
-    `happened` is [students, terms], NaN where there is no grade. Where no other student has reached
-    a term, it is the share in all terms.
+    `happened` is [students, terms], NaN where there is no grade. In a term that no other student
+    has reached, it is the base rate over all terms.
     """
     others = np.delete(happened, np.unique(left_out), axis=0)
     counts, sums = np.isfinite(others).sum(axis=0), np.nansum(others, axis=0)
@@ -122,7 +123,7 @@ def _shares_of_others(happened: Numbers, left_out: Integers) -> Numbers:
 
 
 def _categories(forecasts: pd.DataFrame, students: Students, column: str | None) -> Texts:
-    """The category of each student as it was known before the term, [forecasts]; "" for none."""
+    """Each student's category as known before the term, [forecasts]; "" for none."""
     if column is None:
         return np.full(len(forecasts), "")
     place = students.schema.categories.index(column)
@@ -138,18 +139,19 @@ def summary(
     others: pd.DataFrame,
     capacity: int,
 ) -> dict[str, Any]:
-    """All that `metrics/crossvalidation.json` holds.
+    """The content of `metrics/crossvalidation.json`.
 
     Parameters
     ----------
-    forecasts : what `assessed` gives
-    candidates : what `lists.candidates` gives of them, with lists of this `capacity`
-    others : columns of groups that the forecasters do not know, in the order of the students
+    forecasts : from `assessed`
+    candidates : from `lists.candidates`, with lists of this `capacity`
+    others : group columns that the forecasters do not know, in the order of the students
     """
     names = forecasters(forecasts)
     folds = forecasts[forecasts["kind"] == "fold"]
     headline = folds[folds["headline"]]
-    learnt = folds.dropna(subset="network")  # train.every_semester: false learns the last alone
+    # With train.every_semester: false, the network forecasts only the last term.
+    learnt = folds.dropna(subset="network")
     unseen = forecasts[(forecasts["kind"] == "unseen") & forecasts["headline"]]
     by_fold = _squared_errors(headline, names, FOLD).mean().to_dict("list")
     count = int(headline["fold"].nunique())
@@ -188,7 +190,10 @@ def summary(
             name: by_group(column[each.index], *each[_MEANS].to_numpy().T)
             for name, column in columns.items()
         },
-        "members": members.agg(["mean", "std", "min", "max"]).rename({"std": "sd"}).to_dict(),
+        "members": {
+            **members.agg(["mean", "std", "min", "max"]).rename({"std": "sd"}).to_dict(),
+            "sd_together": sd_over_seeds(headline),
+        },
         "list": shortlists[0],
         "fairness": at_the_line(fair, columns) if shortlists[0] else {},
         "forward": forward | ({"list": shortlists[1]} if forward else {}),
@@ -196,10 +201,10 @@ def summary(
 
 
 def _forward(rows: pd.DataFrame, headline: pd.DataFrame, lower_is_better: bool) -> dict[str, Any]:
-    """How good the forecasts of points in time are, `n` in all; {} if there are none.
+    """Errors and coverage of the `n` forecasts of points in time; {} if there are none.
 
-    `low` and `high` are the ends of the interval of the network's error; `out_of_fold` is its error on
-    the same grades in the folds, where later grades of other students teach, too.
+    `low` and `high` are the ends of the interval of the network's error; `out_of_fold` is its error
+    on the same grades in the folds, whose training includes later grades of other students.
     """
     rows = rows[rows.groupby("label")["student"].transform("nunique") >= LEAST]
     if rows.empty:
@@ -231,8 +236,8 @@ def _forward(rows: pd.DataFrame, headline: pd.DataFrame, lower_is_better: bool) 
 def fold_sums(forecasts: pd.DataFrame, terms: Sequence[str]) -> pd.DataFrame:
     """Sums of squared errors by repeat, fold and term, then by origin, of `LEAST` students or more.
 
-    With these another run can be tested against this one, and nobody's own error is told. `origin`
-    is "" for a fold; for a point in time `repeat` and `fold` are 0, and `term` is "".
+    They allow tests against another run without revealing individual errors. `origin` is "" for a
+    fold; for a point in time `repeat` and `fold` are 0, and `term` is "".
     """
     rows = forecasts[forecasts["kind"].isin(["fold", "origin"]) & forecasts["headline"]]
     origin = rows["label"].where(rows["kind"] == "origin", "")
@@ -254,10 +259,24 @@ def _squared_errors(headline: pd.DataFrame, names: list[str], by: list[str]) -> 
     return squared.groupby([headline[key] for key in by])
 
 
+def sd_over_seeds(headline: pd.DataFrame) -> float:
+    """Standard deviation over seeds of the ensemble's cross-validated error.
+
+    From the errors of the two halves of the networks, which differ in seeds and validation sets:
+    the variance of a half is half of their mean squared difference, and that of the ensemble half
+    of this. NaN with a single network.
+    """
+    if "half_1" not in headline:
+        return float("nan")
+    halves = _squared_errors(headline, ["half_1", "half_2"], FOLD).mean()
+    apart = halves["half_1"] - halves["half_2"]
+    return float(np.sqrt((apart**2).mean() / len(apart)) / 2)
+
+
 def _by(
     forecasts: pd.DataFrame, key: str, figures: Callable[[pd.DataFrame], dict[str, float]]
 ) -> dict[Any, dict[str, float]]:
-    """Figures for each value of a column that `LEAST` students or more have, and how many have it."""
+    """Statistics for each value of a column with `LEAST` students or more, and their number `n`."""
     counts = forecasts[forecasts[key] != ""].groupby(key)["student"].nunique()
     shown = counts[counts >= LEAST].nlargest(_MOST).sort_index()
     groups = forecasts.groupby(key)
@@ -267,8 +286,8 @@ def _by(
 def _scores(headline: pd.DataFrame, name: str) -> dict[str, float]:
     """`mse`, `mae` and `r2`, means over the repeats.
 
-    The errors are means over the folds of each repeat, as scikit-learn's cross_val_score gives them;
-    R2 is of all forecasts of a repeat.
+    Errors are means over folds, as in scikit-learn's cross_val_score; R2 is that of all forecasts
+    of a repeat.
     """
     folds = pd.DataFrame([_errors(rows, name) for _, rows in headline.groupby(FOLD)])
     repeats = pd.DataFrame([_errors(rows, name) for _, rows in headline.groupby("repeat")])
@@ -289,11 +308,11 @@ def _coverage(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def _weakest(rows: pd.DataFrame, by: str, lower_is_better: bool) -> dict[str, Any]:
-    """How well the ranges hold for the quarter of students in each repeat or origin who need it most.
+    """Coverage and width of the ranges for the quarter with the worst forecasts.
 
-    These are the ones with the lowest forecasts, or the highest if lower is better: `forecasts`.
-    `coverage_low` and `coverage_high` are the ends of its 95 % interval, of `n` students; {} if they
-    are fewer than `LEAST`, or have no ranges.
+    The quarter is taken in each repeat or origin; `forecasts` says whether its forecasts are the
+    lowest or (if lower is better) the highest. `coverage_low` and `coverage_high` are the ends of
+    the 95 % interval, `n` is the number of students; {} for fewer than `LEAST` or without ranges.
     """
     ranks = rows.groupby(by)["network"].rank(pct=True, ascending=not lower_is_better)
     own = rows[ranks <= _QUARTER]
@@ -312,7 +331,7 @@ def _weakest(rows: pd.DataFrame, by: str, lower_is_better: bool) -> dict[str, An
 
 
 def _risk(rows: pd.DataFrame) -> dict[str, float]:
-    """Brier scores of the risk and of simpler ones, and the share to whom it happened."""
+    """Brier scores of the risk and of its baselines, and the base rate (`share`)."""
     happened = rows["happened"].to_numpy()
     columns = {"brier": "risk", "brier_linear": "risk_linear", "brier_base": "risk_base"}
     scored = {name: brier(happened, rows[column].to_numpy()) for name, column in columns.items()}

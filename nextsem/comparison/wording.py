@@ -1,4 +1,4 @@
-"""How figures and texts are written in Markdown: filters of the templates."""
+"""Jinja environment and filters that format numbers and text for Markdown."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import jinja2
 
 
 def environment(folder: Path) -> jinja2.Environment:
-    """The templates of a folder, with the filters below."""
+    """A Jinja environment for a folder of templates, with the filters below."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=jinja2.select_autoescape(["html"]),
@@ -25,12 +25,12 @@ def environment(folder: Path) -> jinja2.Environment:
 
 
 def number(value: Any) -> str:
-    """A figure to four decimals, a count as it is, nothing as a dash."""
+    """A float with four decimals, an integer as it is, None as a dash."""
     return "–" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def percent(value: float | None) -> str:
-    """A share, without decimals, as its interval is seldom narrower than that."""
+    """A share as a percentage without decimals, since intervals are seldom narrower."""
     return "–" if value is None else f"{round(100 * value)} %"
 
 
@@ -52,7 +52,7 @@ def miss(mse: float | None, decimals: int = 2) -> str:
 
 
 def cell(value: Any) -> str:
-    """A text or a parameter's value, in which Markdown finds no sign of its own."""
+    """A text or a parameter's value on one line, with Markdown escaped."""
     if value is None:
         return "–"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -60,9 +60,9 @@ def cell(value: Any) -> str:
 
 
 def slug(title: str) -> str:
-    """A heading's id, or a class."""
+    """A heading as an HTML id or class."""
     return re.sub(r"\W+", "-", title.lower()).strip("-")
 
 
-# Of Markdown; an underscore within a word, or a bracket before nothing, is none.
+# Characters to escape in Markdown; not an underscore within a word, nor a lone bracket.
 SIGNS = re.compile(r"([\\`*<>|]|~(?=~)|\](?=[(\[:])|(?<!\w)_|_(?!\w)|&(?=[#\w]))")

@@ -1,55 +1,59 @@
-"""How far off forecasts were on students held out of training: what ranges and risks are made from.
+"""Calibration on validation sets: the residuals that prediction intervals and risks are based on.
 
-The errors are those of a conformal predictive system (Vovk, Shen, Manokhin and Xie, "Nonparametric
-predictive distributions based on conformal prediction", Machine Learning 108, 2019), scaled by what
-is usual for the term, for how much is known, for the category, for the level of the forecast and for
-how much the networks disagree (normalized conformal prediction: Papadopoulos, Vovk and Gammerman,
-Journal of Artificial Intelligence Research 40, 2011). Each held-out forecast was made by networks of
-its own, as in cross-conformal prediction, so that the coverage is measured and not guaranteed.
+They form a conformal predictive system (Vovk, Shen, Manokhin and Xie, "Nonparametric predictive
+distributions based on conformal prediction", Machine Learning 108, 2019). Residuals are scaled by
+their usual size for the term, the number of known grades, the category, what is known of the term
+in advance (the season), the level of the forecast and the disagreement of the networks (normalized
+conformal prediction: Papadopoulos, Vovk and Gammerman, Journal of Artificial Intelligence Research
+40, 2011). Different networks made different validation forecasts, as in cross-conformal prediction,
+so coverage is measured, not guaranteed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import GammaRegressor
 
 from nextsem.students.students import Integers, Mask, Numbers, Texts
 
-# The size of a few residuals is pulled towards the usual one, as if so many more had that.
+# The size of few residuals is shrunk towards the usual one, as if so many more had that size.
 _USUAL_RESIDUALS = 5
-# Forecasts from a certain number of grades have residuals of their own, if these are so many or
-# more, and else share those of all.
+# Forecasts from a given number of grades have their own residuals if these are so many or more;
+# otherwise they share those of all.
 _ENOUGH = 50
-# A new category counts as one of those with the largest residuals.
+# A new category gets this quantile of the categories' residual sizes.
 _NEW = 0.9
-# How the size of a residual follows the forecast and the disagreement is learnt as if so many more
-# residuals told that it does not.
+# The slopes of a residual's size on forecast and disagreement are shrunk towards zero, as if by so
+# many further residuals.
 _USUAL_SLOPES = 20
-_MOST = 3.0  # times the usual size at most, and a third of it at least
-_WEAK = 0.25  # the share of students with the worst forecasts whose residuals are told apart
-# Of more residuals than this, so many quantiles are kept.
+_MOST = 3.0  # times the usual size at most, and a third of it at least; also clips z-scores
+_WEAK = 0.25  # the share of forecasts, the worst ones, that have residuals of their own
+# More residuals than this are reduced to this number of quantiles.
 _KEPT = 2000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How large errors are to be expected, as told by residuals.
+    """Expected sizes of errors, and the distribution of scaled residuals.
 
     Attributes
     ----------
-    by : the column whose categories differ, or None
+    by : the column whose categories have their own sizes, or None
     usual : the usual size of a residual (root mean square), grade points
-    by_place, by_known : the same for each term that is forecast, and for each number of known grades
-    by_category : for each term that is forecast, the same of each category that has residuals there,
-        and under "" of one that is new or not known
-    residuals : actual less forecast in units of its spread, sorted, for each number of known grades
-        that has many; under 0 those of all; with " weak" those of the weak forecasts alone
-    weak : for each number of known grades that has many, below which forecasts are weak
-    lower_is_better : whether a lower grade is the better one; then `weak` has the other sign
-    center, scale, slopes : of what `_features` gives, mean and standard deviation, and by how much
-        the logarithm of a residual's size rises with it
+    by_place, by_known : the same by index of the forecast term, and by number of known grades
+    by_category : by index of the forecast term, the same for each category with residuals there;
+        under "" for a new or unknown category
+    residuals : sorted (actual - forecast) / spread, by number of known grades where there are many;
+        under "0" all of them; under "N weak" those of weak forecasts from N grades
+    weak : by number of known grades where there are many, the forecast below which one is weak
+    lower_is_better : whether a lower grade is the better one; then `weak` has the opposite sign
+    by_ahead : for each column of categories that are known before their term, such as the season,
+        how many times the usual size an error has with each of them
+    center, scale, slopes : mean and standard deviation of `_features`, and coefficients of
+        `_standardized` features for the logarithm of a residual's size
     """
 
     by: str | None
@@ -60,6 +64,7 @@ class Calibration:
     residuals: dict[str, list[float]]
     weak: dict[str, float] = field(default_factory=dict)
     lower_is_better: bool = False
+    by_ahead: list[dict[str, float]] = field(default_factory=list)
     center: list[float] = field(default_factory=lambda: [0.0, 0.0])
     scale: list[float] = field(default_factory=lambda: [1.0, 1.0])
     slopes: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
@@ -76,26 +81,35 @@ class Calibration:
         disagreement: Numbers,
         lower_is_better: bool,
         as_new: Numbers,
+        ahead: Sequence[Texts] = (),
     ) -> Self:
-        """Calibrate.
+        """The calibration from these residuals.
 
         Parameters
         ----------
-        residuals : [forecasts], actual less forecast, grade points
-        places, known : [forecasts], the term that is forecast, and how many grades were known
-        by, categories : the column, and [forecasts] its categories
+        residuals : [forecasts], actual - forecast, grade points
+        places, known : [forecasts], index of the forecast term, and number of known grades
+        by, categories : the column, and its categories [forecasts]
         forecasts, disagreement : [forecasts], grade points; the latter is the standard deviation
-            of what the networks forecast
+            over the networks
         lower_is_better : whether a lower grade is the better one
-        as_new : [forecasts], what the residuals would be if the category were not known
+        as_new : [forecasts], the residuals if the category were unknown
+        ahead : of each column of categories known before their term, its categories [forecasts]
         """
+        whole, by_ahead = residuals, []
+        for names in ahead:
+            usual = _size(residuals)
+            found = _by_category(names, residuals, usual)
+            by_ahead.append({name: size / usual for name, size in found.items()})
+            factor = _factor_ahead(by_ahead[-1], names)
+            residuals, as_new = residuals / factor, as_new / factor
         features = _features(forecasts, disagreement, lower_is_better)
         center, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
         sizes = np.abs(residuals) / _size(residuals) + 1e-3
         model = GammaRegressor(alpha=_USUAL_SLOPES / len(sizes))
         slopes = model.fit(_standardized(features, center, scale), sizes).coef_
         factor = _factor(features, center, scale, slopes)
-        whole, residuals, as_new = residuals, residuals / factor, as_new / factor
+        residuals, as_new = residuals / factor, as_new / factor
         usual = _size(residuals)
         by_place = {
             str(place): _pooled(residuals[places == place], usual) for place in np.unique(places)
@@ -110,9 +124,9 @@ class Calibration:
             new = list(_by_category(names, as_new[here], own).values())
             if new:
                 by_category[place][""] = float(np.quantile(new, _NEW, method="higher"))
-        follows = (lower_is_better, center.tolist(), scale.tolist(), slopes.tolist())
+        follows = (lower_is_better, by_ahead, center.tolist(), scale.tolist(), slopes.tolist())
         self = cls(by, usual, by_place, by_known, by_category, {}, {}, *follows)
-        scaled = whole / self.spread(places, known, categories, forecasts, disagreement)
+        scaled = whole / self.spread(places, known, categories, forecasts, disagreement, ahead)
         self.residuals["0"] = _kept(scaled)
         better = -forecasts if lower_is_better else forecasts
         for count in np.unique(known):
@@ -133,11 +147,12 @@ class Calibration:
         categories: Texts,
         forecasts: Numbers,
         disagreement: Numbers,
+        ahead: Sequence[Texts] = (),
     ) -> Numbers:
-        """How large an error is to be expected, [forecasts], grade points.
+        """Expected size of each error, [forecasts], grade points.
 
-        Of the term that is forecast, the category, the forecast and the disagreement; wider where
-        fewer grades are known than there are terms before it, as forecasts with so few were.
+        It depends on the forecast term, the category, the forecast and the disagreement. With gaps
+        among the earlier grades it is larger, as errors with so few grades were.
         """
         result = np.empty(len(places))
         keys = np.stack([places, known], axis=1)
@@ -152,13 +167,14 @@ class Calibration:
             sizes = np.array([own.get(str(name), new) for name in found])
             result[here] = sizes[codes] * widened
         features = _features(forecasts, disagreement, self.lower_is_better)
+        for factors, names in zip(self.by_ahead, ahead, strict=True):
+            result *= _factor_ahead(factors, names)
         return result * _factor(features, *map(np.array, (self.center, self.scale, self.slopes)))
 
     def residuals_for(self, known: Integers, forecasts: Numbers) -> Iterator[tuple[Mask, Numbers]]:
-        """Groups of forecasts, and the residuals [sorted] that stand for their errors.
+        """Yield groups of forecasts (a mask) and the sorted scaled residuals that apply to them.
 
-        They are in units of the spread. Forecasts go together that were made from as many grades,
-        the weak ones apart.
+        A group has the same number of known grades; weak forecasts form a group of their own.
         """
         better = -forecasts if self.lower_is_better else forecasts
         for count in np.unique(known):
@@ -171,30 +187,35 @@ class Calibration:
 
 
 def _features(forecasts: Numbers, disagreement: Numbers, lower_is_better: bool) -> Numbers:
-    """What the size of an error may follow, [forecasts, 2]: how bad the forecast is, and how much
-    the networks disagree (on a logarithmic scale)."""
+    """Predictors of an error's size, [forecasts, 2]: the forecast, higher for worse ones, and the
+    logarithm of the networks' disagreement."""
     worse = forecasts if lower_is_better else -forecasts
     return np.column_stack([worse, np.log(disagreement + 1e-6)])
 
 
 def _standardized(features: Numbers, center: Numbers, scale: Numbers) -> Numbers:
-    """The features without outliers, and once more the first one where it is above its mean."""
+    """Clipped z-scores of the features, and the positive part of the first one, [forecasts, 3]."""
     values = ((features - center) / scale).clip(-_MOST, _MOST)
     return np.column_stack([values, values[:, 0].clip(0)])
 
 
 def _factor(features: Numbers, center: Numbers, scale: Numbers, slopes: Numbers) -> Numbers:
-    """How many times the usual size an error is expected to have, [forecasts]."""
+    """Ratio of an error's expected size to the usual one, [forecasts]."""
     return np.exp(_standardized(features, center, scale) @ slopes).clip(1 / _MOST, _MOST)
 
 
+def _factor_ahead(factors: dict[str, float], names: Texts) -> Numbers:
+    """How many times the usual size an error has with each category [forecasts]; 1 for a new one."""
+    return np.asarray(pd.Series(names).map(factors).fillna(1.0), dtype=np.float64)
+
+
 def _size(residuals: Numbers) -> float:
-    """Root mean square; 1 where there is none at all, since spreads are divided by."""
+    """Root mean square; 1 if that is 0 or undefined, to divide by."""
     return (float(np.sqrt(np.mean(residuals**2))) if len(residuals) else 0.0) or 1.0
 
 
 def _by_category(categories: Texts, residuals: Numbers, usual: float) -> dict[str, float]:
-    """The size of each category's residuals, pulled towards the usual one."""
+    """The size of each category's residuals, shrunk towards the usual one."""
     found, codes = np.unique(categories, return_inverse=True)
     squares = np.bincount(codes, residuals**2, len(found)) + _USUAL_RESIDUALS * usual**2
     sizes = np.sqrt(squares / (np.bincount(codes, minlength=len(found)) + _USUAL_RESIDUALS))
@@ -214,7 +235,7 @@ def _kept(residuals: Numbers) -> list[float]:
 
 
 def _nearest(sizes: dict[str, float], key: int, usual: float) -> float:
-    """The size at a key, or at the nearest one that is there."""
+    """The size at a key, or at the nearest key."""
     if not sizes:
         return usual
     return sizes[min(sizes, key=lambda each: (abs(int(each) - key), int(each)))]

@@ -1,4 +1,4 @@
-"""How students become a network's inputs and targets."""
+"""Encode students as a network's inputs and targets."""
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
@@ -12,36 +12,36 @@ from nextsem.network.training import Examples
 from nextsem.shared.params import Model, Train
 from nextsem.students.students import UNKNOWN, Mask, Numbers, Students
 
-# The mean and the standard deviation of a term with few grades are pulled towards those of all
-# grades, as if so many of these were the term's own.
+# Mean and standard deviation of a term with few grades are shrunk towards those of all grades, as
+# if the term had so many more grades.
 _USUAL_GRADES = 5
-# So many first steps are told apart by their place; later ones count as the last of these.
+# The first steps, this many, have one-hot positions; later steps count as the last of these.
 _MOST_PLACES = 12
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How students become a network's inputs and targets, learnt from the training students.
+    """The encoding of students as inputs and targets, fitted to the training students.
 
-    At each step enter the grade of a term and what is known then; the target is the grade of the
-    term after it. With the layout "flat" there is one step, in which all grades but the last enter.
-    Encoded, in bins, enter the place of the step, grades and numbers, and last the change since the
+    The input of a step is the grade of a term and what else is known then; the target is the grade
+    of the next term. With the layout "flat" there is one step with all grades but the last. Encoded
+    inputs are the one-hot position of the step and, in bins, all numbers, the change since the
     grade before and the mean of the grades so far.
 
     Attributes
     ----------
     center, spread : [terms], mean and standard deviation of each term's grades, grade points; 0
         and 1 without standardizing
-    number_center, number_spread : [numbers], the same of each column of numbers
+    number_center, number_spread : [numbers], the same of each numeric column
     vocabulary : the categories of each column
     shares : the share of students in each of them
-    gaps, number_gaps : whether further inputs mark the grades, and the numbers, that are missing
-    used_categories, used_numbers : the columns that enter, counted from 0
-    ahead_categories, ahead_numbers : the columns whose value is known before the term is over
+    gaps, number_gaps : whether there are missing-value indicators for grades, and for numbers
+    used_categories, used_numbers : indices of the columns that are inputs
+    ahead_categories, ahead_numbers : indices of those whose value is known before the term is over
     layout : "semesters" or "flat"
-    every_semester : whether the network learns to forecast each term, or only the last one
-    edges, further_edges : those of the bins of each number that enters, and of the change and the
-        mean; empty where nothing enters encoded
+    every_semester : whether each term is a target, or only the last one
+    edges, further_edges : bin edges of each numeric input, and of the change and the mean; empty
+        without encoded inputs
     """
 
     center: list[float]
@@ -74,8 +74,8 @@ class Encoding:
 
         Parameters
         ----------
-        used : the columns of categories and of numbers that enter, counted from 0
-        bins : of the encoded inputs; 0 for none
+        used : indices of the categorical and of the numeric columns that are inputs
+        bins : number of bins of the encoded inputs; 0 for no such inputs
         """
         terms = students.grades.shape[1]
         center, spread = np.zeros(terms), np.ones(terms)
@@ -123,12 +123,12 @@ class Encoding:
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """How many categories each column has that enters."""
+        """Number of categories of each column that is an input."""
         return tuple(len(self.vocabulary[column]) for column in self.used_categories)
 
     @property
     def _places(self) -> int:
-        """How many steps are told apart by their place."""
+        """Number of one-hot positions of steps."""
         return min(1 if self.layout == "flat" else self.terms - 1, _MOST_PLACES)
 
     def share_tensors(self) -> list[torch.Tensor]:
@@ -136,7 +136,7 @@ class Encoding:
         return [torch.tensor(each, dtype=torch.float32) for each in shares]
 
     def inputs(self, students: Students) -> Inputs:
-        """What is known of students at each step; they may have fewer or more terms than these."""
+        """Inputs at each step; the students may have fewer or more terms than the encoding."""
         numbers = self._numbers(students)
         codes = self._at_steps(self._own_codes(students), self.ahead_categories, UNKNOWN)
         codes = codes[..., self.used_categories]
@@ -160,7 +160,7 @@ class Encoding:
         )
 
     def examples(self, students: Students) -> Examples:
-        """Inputs, and the grade of the term after each step where it is known."""
+        """Inputs, and as targets the scaled grade of the term after each step, where known."""
         grades = (self._resized(students.grades) - self.center) / np.array(self.spread)
         weights = self._resized(students.to_learn, False)
         if not self.every_semester:
@@ -176,10 +176,10 @@ class Encoding:
         )
 
     def grades(self, outputs: torch.Tensor, students: Students) -> Numbers:
-        """Forecasts [networks, students, terms], grade points, of outputs [networks, steps, students].
+        """Forecasts [networks, students, terms], grade points, from [networks, steps, students].
 
-        Each is of a term from those before it; NaN where none is known before, or where the
-        forecaster knows of no such term.
+        Each term is forecast from those before it; NaN where no grade is known before, and for
+        terms beyond those of the encoding.
         """
         networks, steps, count = outputs.shape
         terms = students.grades.shape[1]
@@ -192,7 +192,7 @@ class Encoding:
         return result[..., :terms]
 
     def unknown_categories(self, students: Students) -> Mask:
-        """Whether the last known category is new to it, [students, categories]."""
+        """Whether the last known category was not in training, [students, categories]."""
         rows, places = np.arange(len(students)), students.last_place
         own = self._own_codes(students)[rows, places]
         return np.asarray((own == UNKNOWN) & (students.codes[rows, places] != UNKNOWN))
@@ -201,7 +201,7 @@ class Encoding:
         return asdict(self)
 
     def _numbers(self, students: Students) -> Numbers:
-        """The numbers that enter at each step, scaled, [students, steps, numbers]."""
+        """Scaled numeric inputs, [students, steps, numbers]."""
         before = self._resized(students.grades)[:, :-1]
         scaled = (before - self.center[:-1]) / np.array(self.spread[:-1])
         missing = np.isnan(scaled)
@@ -226,7 +226,7 @@ class Encoding:
         return np.stack([change, mean], axis=-1)
 
     def _own_codes(self, students: Students) -> Numbers:
-        """The students' categories in this encoding's codes; one that it does not have is UNKNOWN."""
+        """The students' categories in this encoding's codes; UNKNOWN for a new category."""
         codes = np.full(students.codes.shape, UNKNOWN)
         for column, (theirs, own) in enumerate(
             zip(students.vocabulary, self.vocabulary, strict=True)
@@ -237,7 +237,7 @@ class Encoding:
         return codes
 
     def _at_steps(self, values: Numbers, ahead: list[int], missing: float) -> Numbers:
-        """What is known of the columns at each step, [students, steps, columns]."""
+        """The values of columns that are known at each step, [students, steps, columns]."""
         whole = self._resized(values, missing)
         steps = whole[:, -2:-1] if self.layout == "flat" else whole[:, :-1]
         steps = steps.copy()
@@ -246,7 +246,7 @@ class Encoding:
         return steps
 
     def _resized(self, values: Any, missing: Any = np.nan, terms: int = 0) -> Any:
-        """[students, terms, ...] of the forecaster's terms, whatever those of the table are."""
+        """Values [students, terms, ...] cut or padded to `terms`, by default the encoding's."""
         terms = terms or self.terms
         lacking = terms - values.shape[1]
         if lacking <= 0:
@@ -256,15 +256,15 @@ class Encoding:
 
 
 def _by_step(values: Any, kind: type) -> torch.Tensor:
-    """[steps, students, ...] of [students, steps, ...]."""
+    """A tensor [steps, students, ...] from an array [students, steps, ...]."""
     return torch.from_numpy(np.ascontiguousarray(values.swapaxes(0, 1), dtype=kind))
 
 
 def _center_and_spread(values: Numbers, pooled: bool = True) -> tuple[Numbers, Numbers]:
-    """Mean and standard deviation of each column, of the numbers that are there.
+    """Mean and standard deviation of each column, ignoring NaN.
 
-    With `pooled`, those of a column with few numbers are pulled towards those of all. Of a column
-    that does not vary, the standard deviation counts as 1.
+    With `pooled`, those of a column with few values are shrunk towards those of all. The standard
+    deviation of a constant column counts as 1.
     """
     known = np.isfinite(values)
     filled = np.where(known, values, 0)
@@ -280,7 +280,7 @@ def _center_and_spread(values: Numbers, pooled: bool = True) -> tuple[Numbers, N
 
 
 def _mean_so_far(values: Numbers) -> Numbers:
-    """The mean of what is known before each term, [students, terms]; 0 where nothing is."""
+    """The mean of the known values up to each term, [students, terms]; 0 where there are none."""
     known = np.isfinite(values)
     count = np.cumsum(known, axis=1)
     return np.asarray(np.cumsum(np.where(known, values, 0), axis=1) / np.maximum(count, 1))

@@ -1,8 +1,8 @@
-"""Fit forecasters: networks of two kinds, what each kind is worth, and how far off they are.
+"""Train forecasters: networks of two kinds, the weight of each kind, and the calibration.
 
-The near-linear kind is the network that `model` describes, with a linear path beside it. Where
-grades bend (thresholds, students who leave with a zero) it stays close to that path; the flexible
-kind is smaller, has no dropout, sees the inputs encoded in bins as well, and learns faster.
+The near-linear kind is the network that `model` describes, with a linear path in parallel. It stays
+close to that path even where grades are not linear (thresholds, students who leave with a zero).
+The flexible kind is smaller, has no dropout, also sees inputs encoded in bins, and learns faster.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,12 @@ from joblib import delayed
 
 from nextsem.forecaster.calibration import Calibration
 from nextsem.forecaster.encoding import Encoding
-from nextsem.forecaster.forecaster import Forecaster, Networks, calibration_categories
+from nextsem.forecaster.forecaster import (
+    Forecaster,
+    Networks,
+    ahead_categories,
+    calibration_categories,
+)
 from nextsem.forecaster.linear_start import linear_start
 from nextsem.forecaster.profile import Profile
 from nextsem.forecaster.relevance import all_columns, relevant_columns
@@ -25,8 +30,7 @@ from nextsem.shared.parallel import scheduler, side_by_side
 from nextsem.shared.params import Model, Train
 from nextsem.students.students import UNKNOWN, Integers, Mask, Numbers, Students
 
-# The linear path sees at most so many of the last grades; so many first steps have weights of their
-# own.
+# Maximum number of last grades in the linear path, and of steps with their own weights in it.
 _LAGS, _LINEAR_STEPS = 8, 12
 
 OnEpoch = Callable[[int, float, float], None]
@@ -34,7 +38,7 @@ OnEpoch = Callable[[int, float, float], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """A forecaster, and how the networks of its first kind were fitted."""
+    """A forecaster, and the training of its first kind of networks."""
 
     forecaster: Forecaster
     fitted: Fitted
@@ -42,7 +46,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What networks of one kind have in common, and how they are fitted."""
+    """What networks of one kind have in common, and how they are trained."""
 
     members: int
     architecture: Architecture
@@ -59,19 +63,18 @@ def fit_forecasters(
     on_epoch: OnEpoch | None = None,
     on_done: Callable[[], None] = lambda: None,
 ) -> list[Trained]:
-    """Train a forecaster on each of several cohorts, such as those of folds, side by side.
+    """Train a forecaster on each of several cohorts, such as training folds, in parallel.
 
     Parameters
     ----------
-    seeds : one for each cohort
-        They decide on starting weights, dropout and validation sets.
-    by : the column whose categories get ranges of their own, or None
-    workers : how many are trained at a time; 0 for one on each processor
-    on_epoch : called after each epoch of the first kind with its number and the mean losses, of
-        what is trained on this machine
-    on_done : called when a forecaster is trained
+    seeds : one for each cohort, for initial weights, dropout and validation sets
+    by : the column whose categories are calibrated separately, or None
+    workers : how many are trained at a time; 0 for one per processor core
+    on_epoch : called after each epoch of the first kind with its number and the mean losses; not
+        called for training on other machines
+    on_done : called after each forecaster
     """
-    heard = None if scheduler() else on_epoch  # no word comes from other machines
+    heard = None if scheduler() else on_epoch  # other machines cannot call back
     tasks = [
         delayed(_one)(students, seed, model, train, by, heard)
         for students, seed in zip(cohorts, seeds, strict=True)
@@ -80,7 +83,7 @@ def fit_forecasters(
 
 
 def _one(*given: Any) -> Trained:
-    torch.set_num_threads(1)  # of this thread, too
+    torch.set_num_threads(1)  # a setting of each thread
     return fit_forecaster(*given)
 
 
@@ -94,13 +97,13 @@ def fit_forecaster(
 ) -> Trained:
     """Train a forecaster on students.
 
-    The shares of the kinds and the ranges are learnt from forecasts of the members' validation sets.
+    The weights of the kinds and the calibration come from forecasts of the validation sets.
     """
     taught = students.to_learn.any(axis=1) if train.every_semester else students.complete
     students = students[np.flatnonzero(taught)]
     large = len(students) >= train.large.students
     bins = 0 if large or not model.flexible.members else model.flexible.bins
-    # Many students tell by themselves which columns mean something.
+    # With many students, training itself finds out which columns matter.
     used = all_columns(students) if large else relevant_columns(students, seed)
     encoding = Encoding.of(students, model, train, used, bins)
     examples = encoding.examples(students)
@@ -129,7 +132,7 @@ def fit_forecaster(
 def kinds_for(
     students: int, encoding: Encoding, examples: Examples, model: Model, train: Train
 ) -> list[_Kind]:
-    """The kinds of networks to fit on so many students."""
+    """The kinds of networks to train on so many students."""
     steps, large, flexible = len(examples.targets), train.large, model.flexible
     architecture = Architecture(
         examples.inputs.numbers.shape[2],
@@ -173,9 +176,9 @@ def kinds_for(
 
 
 def _held_out(students: int, seed: int, members: int, share: float) -> Mask:
-    """Which students are each member's validation set, [members, students].
+    """Mask of each member's validation set, [members, students].
 
-    The members take turns: each holds out another part, until every student was held out once.
+    Members take turns: each holds out another part, until every student has been held out once.
     """
     held = np.zeros((members, students), dtype=bool)
     parts = min(round(1 / share), students) if share else 0
@@ -189,10 +192,10 @@ def _held_out(students: int, seed: int, members: int, share: float) -> Mask:
 def _calibrated(
     forecaster: Forecaster, students: Students, held_out: list[Mask], by: str | None
 ) -> Forecaster:
-    """The forecaster with the shares of its kinds and its calibration.
+    """The forecaster with the weights of its kinds and its calibration.
 
-    Both are learnt from what members forecast of the students in their validation sets. If nobody
-    was in one, only the first kind forecasts, and there is no calibration.
+    Both come from the members' forecasts of their validation sets. Without validation sets only
+    the first kind forecasts, and there is no calibration.
     """
     tried = np.logical_and.reduce([held.any(axis=0) for held in held_out])
     if not tried.any():
@@ -227,18 +230,19 @@ def _calibrated(
         members.std(axis=0)[usable],
         students.schema.lower_is_better,
         actual - as_new,
+        [each[usable] for each in ahead_categories(students, by)],
     )
     return replace(_with_shares(forecaster, shares), calibration=calibration)
 
 
 def _as_held_out(members: Numbers, held_out: list[Mask], tried: Mask) -> Numbers:
-    """What each kind forecasts of students in its validation sets, [kinds, students, terms].
+    """Each kind's forecasts of the students in its validation sets, [kinds, students, terms].
 
     Parameters
     ----------
-    members : [members, students, terms]
-    held_out : of each kind [members, students], of all students
-    tried : [students], which of those the members forecast
+    members : [members, students, terms], of the students in `tried`
+    held_out : for each kind the masks [members, all students]
+    tried : [all students], who was in a validation set of every kind
     """
     kinds = np.split(members, np.cumsum([len(held) for held in held_out])[:-1])
     return np.stack(
@@ -255,12 +259,12 @@ def _with_shares(forecaster: Forecaster, shares: Numbers) -> Forecaster:
 
 
 def _shares(errors: Numbers, places: Integers, terms: int) -> Numbers:
-    """The shares of the kinds in the forecast of each term, [terms, kinds].
+    """The weights of the kinds in the forecast of each term, [terms, kinds], which sum to 1.
 
     Parameters
     ----------
     errors : [kinds, grades], grade points
-    places : [grades], the terms that were forecast
+    places : [grades], indices of the forecast terms
     """
     if len(errors) == 1:
         return np.ones((terms, 1))
@@ -269,11 +273,11 @@ def _shares(errors: Numbers, places: Integers, terms: int) -> Numbers:
 
 
 def _flexible_share(near_linear: Numbers, flexible: Numbers) -> float:
-    """The share of the flexible kind, as its errors [grades] and those of the other kind tell.
+    """The weight of the flexible kind, from the errors [grades] of both kinds.
 
-    It is the share of least squared error (Breiman, "Stacked regressions", Machine Learning 24,
-    1996), less the more, the less certain the gain is: none where the standard error of the gain is
-    as large as the gain (as in James and Stein, "Estimation with quadratic loss", 1961).
+    It is the weight of least squared error (stacking: Breiman, "Stacked regressions", Machine
+    Learning 24, 1996), shrunk towards 0 the more, the less certain the gain is: to 0 where the gain
+    is within its standard error (as in James and Stein, "Estimation with quadratic loss", 1961).
     """
     apart = near_linear - flexible
     if not np.any(apart):

@@ -1,7 +1,7 @@
-"""A trained forecaster: all that it takes to get from a student's terms to a forecast.
+"""A trained forecaster: everything needed to get from a student's terms to a forecast.
 
-It averages the forecasts of several networks (Hansen and Salamon, "Neural network ensembles", 1990)
-of one or two kinds, each kind by what it is worth on students held out of training.
+It is an ensemble of networks (Hansen and Salamon, "Neural network ensembles", 1990) of one or two
+kinds; each kind is weighted by its errors on validation sets.
 """
 
 import json
@@ -25,18 +25,18 @@ from nextsem.shared.errors import InputError
 from nextsem.students.students import Mask, Numbers, Schema, Students, Texts
 
 _FORMAT = "nextsem forecaster 4"
-# So many students are forecast at a time, so that the memory needed does not grow with the table.
+# Students are forecast in parts of this size, so that memory does not grow with their number.
 _TOGETHER = 16_384
 
 
 class Prediction(NamedTuple):
     """Forecasts of terms, each from those before it, grade points.
 
-    NaN where no grade is known before, or the forecaster knows of no such term.
+    NaN where no grade is known before, and for terms that were not in training.
 
-    members : [members, students, terms], what each network forecasts
-    forecasts : [students, terms], what they forecast together, within the range of grades
-    spread : [students, terms], how large an error is to be expected; NaN without calibration
+    members : [members, students, terms], the forecast of each network
+    forecasts : [students, terms], the forecast of the ensemble, within the range of grades
+    spread : [students, terms], the expected size of the error; NaN without calibration
     """
 
     members: Numbers
@@ -46,12 +46,12 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class Networks:
-    """Fitted networks of one kind.
+    """Trained networks of one kind.
 
     Attributes
     ----------
     weights : [members, size]
-    shares : [terms], the share of this kind in the forecast of each term
+    shares : [terms], the weight of this kind in the forecast of each term
     """
 
     architecture: Architecture
@@ -65,11 +65,11 @@ class Forecaster:
 
     Attributes
     ----------
-    schema : of the students that it was trained on
-    trained_on : how many students those were
-    profile : what they were like
+    schema : of the training students
+    trained_on : their number
+    profile : a summary of them
     networks : one entry for each kind
-    calibration : how far off its forecasts may be; None if nobody was held out of training to tell
+    calibration : for prediction intervals and risks; None without validation sets
     """
 
     schema: Schema
@@ -81,16 +81,16 @@ class Forecaster:
 
     @property
     def members(self) -> int:
-        """How many networks it averages."""
+        """Number of networks in the ensemble."""
         return sum(len(kind.weights) for kind in self.networks)
 
     @property
     def architecture(self) -> Architecture:
-        """That of the first kind, which `model` describes."""
+        """Architecture of the first kind, which `model` describes."""
         return self.networks[0].architecture
 
     def predict(self, students: Students) -> Prediction:
-        """Forecasts of each term from those before."""
+        """Forecast each term from those before it."""
         parts = [
             students[first : first + _TOGETHER]
             for first in range(0, max(len(students), 1), _TOGETHER)
@@ -100,9 +100,9 @@ class Forecaster:
         return Prediction(members, forecasts, self._spread(students, members, forecasts))
 
     def predict_next(self, students: Students) -> tuple[Numbers, Numbers]:
-        """Forecast of the term after the last one known, and its spread, each [students].
+        """Forecast of the term after the last known grade, and its spread, each [students].
 
-        NaN of a student of whom no grade is known, or who is at the last term.
+        Both are in grade points; NaN for a student without a grade, or at the last term.
         """
         students = students.padded(self.encoding.terms)
         place = students.next_term
@@ -114,9 +114,9 @@ class Forecaster:
         return found[0], found[1]
 
     def together(self, members: Numbers, which: slice = slice(None)) -> Numbers:
-        """The forecast that members' forecasts [members, students, terms] make.
+        """The forecast of the ensemble from its members', [students, terms], grade points.
 
-        `which` chooses among the members of each kind.
+        `members` is [members, students, terms]; `which` selects members within each kind.
         """
         counts = [len(kind.weights) for kind in self.networks]
         kinds = np.split(members, np.cumsum(counts)[:-1])
@@ -129,15 +129,15 @@ class Forecaster:
         return np.clip(forecasts, *self.schema.grade_range)
 
     def averages(self) -> tuple[Numbers, Numbers]:
-        """The average student's grades [terms], grade points, and numbers [numbers]."""
+        """Mean grade of each term [terms] (0 if not standardized) and number [numbers]."""
         return np.array(self.encoding.center), np.array(self.encoding.number_center)
 
     def unknown_categories(self, students: Students) -> Mask:
-        """Whether the last known category is new to it, [students, categories]."""
+        """Whether the last known category was not in training, [students, categories]."""
         return self.encoding.unknown_categories(students)
 
     def save(self, path: Path) -> None:
-        """Write to one file in the safetensors format: numbers and text, no code."""
+        """Write to a safetensors file, which holds numbers and text, no code."""
         described = {
             "format": _FORMAT,
             "schema": asdict(self.schema),
@@ -158,7 +158,7 @@ class Forecaster:
         Raises
         ------
         InputError
-            The file is missing, or no forecaster of this version.
+            The file is missing, or not a forecaster of this version.
         """
         try:
             with safe_open(path, "pt") as file:
@@ -177,7 +177,7 @@ class Forecaster:
             forecaster = cls(**parts, networks=networks)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; `dvc repro train` makes it") from None
-        except Exception as error:  # what other programs wrote may fail anywhere
+        except Exception as error:  # a file of another program may fail anywhere
             reason = " ".join(str(error).split())[:200]
             raise InputError(
                 f"{path}: is no forecaster of this version ({reason}); `dvc repro train` makes one"
@@ -203,12 +203,13 @@ class Forecaster:
             categories.ravel(),
             forecasts.ravel(),
             members.std(axis=0).ravel(),
+            [each.ravel() for each in ahead_categories(students, self.calibration.by)],
         )
         return spread.reshape(shape)
 
 
 def calibration_categories(students: Students, by: str | None) -> Texts:
-    """The category that is known when each term is forecast, [students, terms], "" where none is."""
+    """The category known when each term is forecast, [students, terms], "" where none is."""
     if by is None:
         return np.full(students.grades.shape, "", dtype=str)
     column = students.schema.categories.index(by)
@@ -216,6 +217,13 @@ def calibration_categories(students: Students, by: str | None) -> Texts:
     if by not in students.schema.ahead:
         codes = np.concatenate([codes[:, :1], codes[:, :-1]], axis=1)
     return np.array([*students.vocabulary[column], ""], dtype=str)[codes]
+
+
+def ahead_categories(students: Students, by: str | None) -> list[Texts]:
+    """Of each column of categories known before their term, but `by`: [students, terms]."""
+    schema = students.schema
+    columns = [name for name in schema.ahead if name in schema.categories and name != by]
+    return [calibration_categories(students, column) for column in columns]
 
 
 _PARTS: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Where the linear path of a network starts: at the weights of a ridge regression."""
+"""Initial weights of a network's linear path, from a ridge regression."""
 
 import numpy as np
 import torch
@@ -9,26 +9,26 @@ from nextsem.network.network import LINEAR_SCALE, Architecture, linear_features
 from nextsem.network.training import Examples
 from nextsem.students.students import Mask, Numbers
 
-# It starts from the regression's weights times this: nearer 1 is safer where grades depend linearly
-# on those before, nearer 0 leaves more to be learnt.
+# Initial weights are the regression's times this: nearer 1 is safer where grades depend linearly on
+# those before, nearer 0 leaves more to training.
 _START = 0.5
-_PENALTIES = np.geomspace(0.1, 100, 13)  # of that regression
-_STARTED_FROM = 20_000  # students, at most, that it is fitted to
-_FEW_CATEGORIES = 64  # up to so many, it also has a level for each category
+_PENALTIES = np.geomspace(0.1, 100, 13)  # of the ridge regression
+_STARTED_FROM = 20_000  # students it is fitted to, at most
+_FEW_CATEGORIES = 64  # up to so many in all, it also has an intercept for each category
 
 
 def linear_start(
     architecture: Architecture, examples: Examples, learnt_from: Mask
 ) -> dict[str, torch.Tensor]:
-    """Weights for the linear path to start from, by their names, each [members, *shape].
+    """Initial weights of the linear path, by name, each [members, *shape].
 
-    They are those of a ridge regression at each step, times a factor; its penalty is the one of
-    least leave-one-out error. If there are few categories, it also gives the level of each, at the
-    last step.
+    They are those of a ridge regression at each step, times `_START`; the penalty minimizes the
+    leave-one-out error. With few categories, the regression of the last step that has enough grades
+    also gives an intercept for each.
 
     Parameters
     ----------
-    learnt_from : [members, students], whose grades each member learns from
+    learnt_from : [members, students], mask of the training students of each member
     """
     members = [_of_one(architecture, examples, each) for each in learnt_from]
     return {name: torch.stack([each[name] for each in members]) for name in members[0]}
@@ -71,7 +71,7 @@ def _ridge(features: Numbers, target: Numbers) -> Numbers:
 
 
 def _indicators(codes: NDArray[np.int64], shares: list[torch.Tensor]) -> Numbers:
-    """[rows, categories]: 1 for each column's category, the shares where it is not known."""
+    """One-hot categories of all columns, [rows, categories]; their shares where unknown."""
     known = sum(map(len, shares))
     table = np.zeros((known + len(shares), known))
     table[:known] = np.eye(known)

@@ -1,4 +1,4 @@
-"""Piecewise linear encoding: numbers as shares of bins, so that thresholds are easily learnt.
+"""Piecewise linear encoding of numbers, which makes thresholds easy to learn.
 
 Gorishniy, Rubachev and Babenko, "On embeddings for numerical features in tabular deep learning",
 NeurIPS 2022.
@@ -10,14 +10,14 @@ from nextsem.students.students import Mask, Numbers
 
 
 def bin_edges(values: Numbers, used: Mask, bins: int) -> list[list[float]]:
-    """The edges of each column's bins, which hold equally many of its values.
+    """Edges of each column's quantile bins.
 
-    A column of few different values has fewer bins; one that does not vary has none.
+    A column with few different values has fewer bins; a constant one has none.
 
     Parameters
     ----------
     values : [..., columns]
-    used : [...], which of them to learn from
+    used : [...], mask of the values to compute quantiles from
     """
     quantiles = np.linspace(0, 1, bins + 1)
     edges = [np.unique(np.quantile(column, quantiles)) for column in values[used].T]
@@ -25,7 +25,7 @@ def bin_edges(values: Numbers, used: Mask, bins: int) -> list[list[float]]:
 
 
 def encode(values: Numbers, edges: list[list[float]]) -> Numbers:
-    """For each value and bin, the share of the bin that lies below the value, [..., bins in all]."""
+    """For each value and bin, the share of the bin below the value, [..., total bins]."""
     shares = [
         np.clip((values[..., [column]] - own[:-1]) / np.diff(own), 0, 1)
         for column, own in enumerate(edges)

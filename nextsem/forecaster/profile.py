@@ -1,4 +1,4 @@
-"""A summary of the students that a forecaster was trained on: what drift is measured from."""
+"""A summary of the training students, the reference for drift."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,8 +7,8 @@ import numpy as np
 
 from nextsem.students.students import Numbers, Students
 
-LEAST = 5  # students in each bin, and in each mean: a forecaster tells no single one's value
-OTHERS = "others"  # categories that have no share of their own
+LEAST = 5  # students in each bin and each mean, so that no individual value is revealed
+OTHERS = "others"  # all categories without a share of their own
 _BINS = 10  # deciles, as is usual for the population stability index
 _CATEGORIES = 20  # with a share of their own, the most frequent ones
 
@@ -19,10 +19,11 @@ class Distribution:
 
     Attributes
     ----------
-    count, mean, sd : how many students have a value, and of these
-    low, high : the mean of the `LEAST` lowest values and of the highest
-    edges : inner ends of bins, of about as many students each where values differ
-    shares : [edges + 1], of the students in each bin: below the first edge, ..., from the last on
+    count : number of students with a value
+    mean, sd : of their values
+    low, high : means of the `LEAST` lowest and of the `LEAST` highest values
+    edges : inner edges of bins, deciles where values differ enough
+    shares : [edges + 1], the share of students in each bin, the lowest first
     """
 
     count: int
@@ -36,15 +37,15 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Profile:
-    """What students were like, in a form that JSON holds.
+    """A summary of students that fits into JSON.
 
     Attributes
     ----------
-    students : how many
-    numbers : of each term's grade, and of the last known value of each number column, where
-        2 * `LEAST` students or more have one
-    categories : for each column, the share of students of each category when last known ("" for
-        none); those of fewer than `LEAST` students, and less frequent ones, are `OTHERS`
+    students : their number
+    numbers : distribution of each term's grade, and of the last known value of each numeric column,
+        where 2 * `LEAST` students or more have one
+    categories : for each column, the share of students by last known category ("" for none); rare
+        categories, such as those of fewer than `LEAST` students, are `OTHERS`
     """
 
     students: int
@@ -70,7 +71,7 @@ class Profile:
 
 
 def known_values(students: Students) -> dict[str, Numbers]:
-    """The grades of each term, and the last value of each number column, as far as they are known."""
+    """Known grades of each term, and known last values of each numeric column, by name."""
     last = students.numbers[np.arange(len(students)), students.last_place]
     names = [*(f"grade {name}" for name in students.schema.terms), *students.schema.numbers]
     values = [*students.grades.T, *last.T]
@@ -78,7 +79,7 @@ def known_values(students: Students) -> dict[str, Numbers]:
 
 
 def _distribution(values: Numbers) -> Distribution:
-    """That of sorted values."""
+    """The distribution of sorted values."""
     edges: list[float] = []
     places = [0]
     for edge in np.quantile(values, np.arange(1, _BINS) / _BINS):

@@ -1,4 +1,4 @@
-"""Which columns help to forecast grades: those that are worth more to a forest than shuffled ones."""
+"""Feature selection: the columns that a random forest prefers to shuffled copies."""
 
 from dataclasses import replace
 
@@ -9,20 +9,21 @@ from nextsem.students.cases import cases
 from nextsem.students.students import Students
 
 _LAST_GRADES = 4
-_MOST_CASES = 5000  # So many tell well enough.
+_MOST_CASES = 5000  # are enough
 
 
 def all_columns(students: Students) -> tuple[list[int], list[int]]:
-    """Every column of categories and of numbers, counted from 0."""
+    """Indices of all categorical and of all numeric columns."""
     return [*range(len(students.schema.categories))], [*range(len(students.schema.numbers))]
 
 
 def relevant_columns(students: Students, seed: int) -> tuple[list[int], list[int]]:
-    """The columns of categories and of numbers that help to forecast, counted from 0.
+    """Indices of the categorical and of the numeric columns that help to forecast.
 
-    A random forest is fitted to the grades before, all columns, and a copy of each in which every
-    student has the values of another. A column helps if it lowers the forest's error by more than any shuffled copy does (Kursa and
-    Rudnicki, "Feature selection with the Boruta package", Journal of Statistical Software 36, 2010).
+    A random forest is fitted to the earlier grades, all columns, and a copy of each column shuffled
+    among students. A column helps if its importance (decrease in squared error) exceeds that of
+    every shuffled copy (Kursa and Rudnicki, "Feature selection with the Boruta package", Journal of
+    Statistical Software 36, 2010).
     """
     categories, numbers = len(students.schema.categories), len(students.schema.numbers)
     if categories + numbers == 0:
@@ -49,7 +50,7 @@ def relevant_columns(students: Students, seed: int) -> tuple[list[int], list[int
 
 
 def _shuffled(students: Students, rng: np.random.Generator) -> Students:
-    """Each column with every student's values from another one, all terms together."""
+    """The students with each column shuffled among them, all terms of a student together."""
     codes, numbers = students.codes.copy(), students.numbers.copy()
     for values in (codes, numbers):
         for column in range(values.shape[2]):

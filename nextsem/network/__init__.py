@@ -1,1 +1,1 @@
-"""The recurrent network, and how many of them are fitted at once; it knows nothing of students."""
+"""Recurrent networks, and training many of them at once; independent of the student data."""

@@ -1,10 +1,9 @@
 """Many recurrent networks as one module.
 
-All tensors have a leading axis `[networks]`: the networks share one architecture and the students
-they see, and differ in their weights. So one batched matrix product serves them all.
+All tensors have a leading axis `[networks]`: the networks share one architecture and the same
+students, and differ in their weights. So one batched matrix product serves them all.
 
-To add a cell, write a function such as `_rnn`, from what enters its gates to its states, and name
-it in `CELLS`.
+To add a cell, write a function such as `_rnn`, from gate inputs to states, and add it to `CELLS`.
 """
 
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-# The linear path's output is multiplied by this. Adam moves all weights equally fast, and its few
-# would need more updates than the layers' many.
+# The linear path's output is multiplied by this. Adam moves all weights at the same rate, so the
+# path's few weights would otherwise need more updates than the many of the layers.
 LINEAR_SCALE = 5.0
 
 
@@ -24,10 +23,9 @@ class Inputs(NamedTuple):
     """What is known at each step.
 
     numbers : [steps, students, numbers], float32; the first one is the grade
-    codes : [steps, students, columns], int64; rows in one table of all columns' categories. After
-        the last category it has one more row for each column: its category is not known
-    encoded : [steps, students, encoded], float32; the numbers in a form in which thresholds are
-        easily learnt
+    codes : [steps, students, columns], int64; rows of one embedding table for the categories of all
+        columns, followed by one row per column for an unknown category
+    encoded : [steps, students, encoded], float32; the numbers, piecewise linearly encoded
     """
 
     numbers: Tensor
@@ -41,12 +39,12 @@ class Architecture:
 
     Attributes
     ----------
-    numbers : how many numbers enter at each step
-    encoded : how many of the encoded inputs, the first ones, enter the layers as well
-    categories : for each column of categories, how many there are
-    slopes : factor on the slopes that each category has for the grade; 0 for no such slopes
+    numbers : number of numeric inputs at each step
+    encoded : how many of the encoded inputs, the first ones, also enter the layers
+    categories : number of categories in each categorical column
+    slopes : factor on each category's own slopes for the grade; 0 for no such slopes
     lags : how many of the last grades the linear path sees; 0 for no linear path
-    steps : how many steps have weights of their own in the linear path; later ones share the last
+    steps : how many steps have their own weights in the linear path; later ones share the last
     """
 
     numbers: int
@@ -63,11 +61,11 @@ class Architecture:
 
     @property
     def linear(self) -> int:
-        """How many features the linear path has at a step: grades, the other numbers and a 1."""
+        """Number of features of the linear path at a step: grades, other numbers and a 1."""
         return self.lags + self.numbers if self.lags else 0
 
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """Name and shape of each weight of one network, in the order in which they are kept."""
+        """Name and shape of each weight of one network, in storage order."""
         gates = CELLS[self.cell].gates * self.hidden
         shapes = {}
         for layer in range(self.layers):
@@ -92,11 +90,11 @@ class Architecture:
 
     @property
     def size(self) -> int:
-        """How many weights one network has."""
+        """Number of weights of one network."""
         return sum(map(prod, self.shapes().values()))
 
     def views(self, weights: Tensor) -> dict[str, Tensor]:
-        """The weights [networks, size] by name, each [networks, *shape] and not copied."""
+        """Views of the weights [networks, size] by name, each [networks, *shape]."""
         shapes = self.shapes()
         parts = torch.split(weights, list(map(prod, shapes.values())), dim=1)
         return {
@@ -129,10 +127,10 @@ def forward(
     Parameters
     ----------
     weights : [networks, size]
-    shares : for each column of categories, the share [categories] that each has among the students
-        learnt from: what a category that is not known is taken for
-    masks : for each layer [networks, steps, students, hidden], what its units are multiplied by
-        (dropout, as `dropout_masks` draws it), or None
+    shares : for each categorical column, the share of each category among the training students
+        [categories]; an unknown category counts as their average
+    masks : for each layer the dropout mask [networks, steps, students, hidden] of `dropout_masks`,
+        or None
     """
     views = architecture.views(weights)
     networks, (steps, students, _) = len(weights), inputs.numbers.shape
@@ -167,7 +165,7 @@ def forward(
 
 
 def linear_features(architecture: Architecture, inputs: Inputs) -> Tensor:
-    """What the linear path sees, [steps, students, linear]: the last grades, other numbers, a 1."""
+    """Inputs of the linear path [steps, students, linear]: last grades, other numbers, a 1."""
     grade, others = inputs.numbers[..., :1], inputs.numbers[..., 1:]
     nothing = torch.zeros_like(grade)
     lags = [
@@ -183,15 +181,15 @@ def dropout_masks(
     kept: Tensor,
     generator: torch.Generator,
 ) -> list[Tensor]:
-    """Masks of each layer that set a share of the units to zero and scale up the rest.
+    """Dropout masks of each layer, [networks, steps, students, hidden]: 0, or a scale factor.
 
-    Srivastava and others, "Dropout", JMLR 15, 2014. A unit is decided on by 8 random bits, so the
-    share is exact to 1/256.
+    Srivastava and others, "Dropout", JMLR 15, 2014. Each unit uses 8 random bits, so the dropout
+    rate is rounded to 1/256.
 
     Parameters
     ----------
     shape : networks, steps and students
-    kept : [networks, students], whether a student passes with no unit dropped
+    kept : [networks, students], whether a student passes without dropout
     """
     networks, steps, students = shape
     dropped = round(architecture.dropout * 256)
@@ -205,13 +203,13 @@ def dropout_masks(
         )
         drawn = bits.view(torch.uint8)[:units].view(*shape, architecture.hidden)
         mask = torch.empty(drawn.shape)
-        torch.ge(drawn, least, out=mask)  # into floats at once: four times as fast as by a Boolean
+        torch.ge(drawn, least, out=mask)  # into floats: four times as fast as through a Boolean
         masks.append(mask.mul_(scale))
     return masks
 
 
 def _look_up(table: Tensor, codes: Tensor, shares: list[Tensor]) -> Tensor:
-    """Sum over the columns of each category's row of the table, [networks, steps * students, width]."""
+    """Sum of the table rows of all columns' categories, [networks, steps * students, width]."""
     parts = torch.split(table, [len(share) for share in shares], dim=1)
     average = [
         (share[:, None] * part).sum(dim=1, keepdim=True)
@@ -225,11 +223,11 @@ def _look_up(table: Tensor, codes: Tensor, shares: list[Tensor]) -> Tensor:
 
 
 class Cell(NamedTuple):
-    """A recurrent cell: how many gates it has, and one recurrent layer of it, from a zero state.
+    """A recurrent cell: its number of gates, and a function that runs one layer from a zero state.
 
-    `run` takes what enters the gates [networks, steps, students, gates * hidden] with its bias, the
-    recurrent weights [networks, hidden, gates * hidden] and bias, and gives the states
-    [networks, steps, students, hidden].
+    `run` takes the gate inputs [networks, steps, students, gates * hidden] with their bias, the
+    recurrent weights [networks, hidden, gates * hidden] and the recurrent bias [networks, 1,
+    gates * hidden], and returns the states [networks, steps, students, hidden].
     """
 
     gates: int
@@ -237,7 +235,7 @@ class Cell(NamedTuple):
 
 
 def _tanh(values: Tensor) -> Tensor:
-    """tanh by way of the logistic function, which is twice as fast on a processor."""
+    """tanh through the logistic function, which is twice as fast on a CPU."""
     return torch.sigmoid(2 * values) * 2 - 1
 
 

@@ -1,8 +1,8 @@
-"""Fit recurrent networks side by side, each with its own validation set and early stopping.
+"""Train recurrent networks in parallel, each with its own validation set and early stopping.
 
-The networks of one `fit` see the same students in the same batches; each leaves others out, as its
-validation set. Those pass through the network with the others, but without dropout and without a
-part in the gradient, so that one pass gives both losses.
+The networks of one `fit` see the same students in the same batches; each has its own validation set
+among them. Validation students pass through the network with the others, but without dropout and
+without contributing to the gradient, so that one pass gives both losses.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,26 +15,26 @@ from torch import Tensor
 from nextsem.network.network import Architecture, Inputs, dropout_masks, forward
 from nextsem.shared.errors import InputError
 
-# One thread is fastest where networks are small, and always adds up in the same order.
+# One thread is fastest for small networks, and always sums in the same order.
 torch.set_num_threads(1)
 
-# A loss takes outputs [networks, steps, students] and targets [steps, students], and gives the
+# A loss takes outputs [networks, steps, students] and targets [steps, students], and returns the
 # error of each output.
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How networks are fitted.
+    """How networks are trained.
 
     Adam (Kingma and Ba, 2015) at `learning_rate` with an L2 penalty `weight_decay`, for `epochs` at
-    most. With `patience` above 0 a network stops when its validation loss has not improved for so
-    many epochs, and its best state is kept; otherwise its last one.
+    most. With `patience` above 0, a network stops when its validation loss has not improved for so
+    many epochs (early stopping) and keeps its best state; otherwise it keeps the last one.
 
-    Each epoch is one update on all students, or several on `batch_size` students each. With
-    `updates`, there are as many epochs as these need, at least two; the learning rate rises to
-    `learning_rate` and falls again (one-cycle schedule: Smith and Topin, "Super-convergence", 2019),
-    and a network keeps the best state that it had after an epoch.
+    Each epoch is one update on all students, or several on about `batch_size` students each. With
+    `updates`, training takes as many epochs as these need, at least two; the learning rate rises to
+    `learning_rate` and falls again (one-cycle schedule: Smith and Topin, "Super-convergence",
+    2019), and a network keeps its best state after an epoch.
     """
 
     learning_rate: float = 0.001
@@ -47,14 +47,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Examples:
-    """What networks learn from.
+    """What networks are trained on.
 
     Attributes
     ----------
     inputs : of all students
     targets : [steps, students], float32
-    weights : [steps, students], float32; 0 where there is nothing to learn
-    shares : for each column of categories, the share of students in each
+    weights : [steps, students], float32; 0 where there is no target
+    shares : for each categorical column, the share of students in each category
     """
 
     inputs: Inputs
@@ -69,14 +69,14 @@ class Examples:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Fitted networks.
+    """Trained networks.
 
     Attributes
     ----------
     weights : [networks, size]
-    epochs : [networks], after how many epochs the kept state was reached
-    losses, validation_losses : [epochs, networks], mean errors in the targets' units; NaN after a
-        network has stopped, and where it has no validation set
+    epochs : [networks], number of epochs after which the kept state was reached
+    losses, validation_losses : [epochs, networks], mean loss, in squared units of the targets for
+        `squared_error`; NaN after a network has stopped, and without a validation set
     """
 
     weights: Tensor
@@ -100,19 +100,19 @@ def fit(
     loss: Loss = squared_error,
     on_epoch: Callable[[int, float, float], None] | None = None,
 ) -> Fitted:
-    """Fit as many networks as `held_out` has rows.
+    """Train as many networks as `held_out` has rows.
 
     Parameters
     ----------
-    held_out : [networks, students], which students are a network's validation set
-    seed : of the starting weights, dropout and the order of batches
-    start : optional, what some of the weights start from: by name [networks, *shape]
-    on_epoch : called after each epoch with its number and the mean losses
+    held_out : [networks, students], mask of each network's validation set
+    seed : of the initial weights, dropout and batches
+    start : initial values of some weights, by name [networks, *shape]
+    on_epoch : called after each epoch with its number, the mean loss and the mean validation loss
 
     Raises
     ------
     InputError
-        A loss is no longer a number: the learning rate is too high for these inputs.
+        A loss became NaN or infinite: the learning rate is too high for these inputs.
     """
     generator = torch.Generator().manual_seed(seed)
     networks, students = held_out.shape
@@ -131,7 +131,7 @@ def fit(
             optimizer, recipe.learning_rate, total_steps=epochs * batches
         )
     early = patience > 0 and bool(held_out.any())
-    running = torch.arange(networks)  # those that have not stopped: the rows of weights
+    running = torch.arange(networks)  # networks that have not stopped: the rows of `weights`
     kept, kept_epoch = weights.detach().clone(), torch.zeros(networks, dtype=torch.int64)
     least = torch.full((networks,), inf)
     curve: list[Tensor] = []
@@ -158,8 +158,8 @@ def fit(
         if on_epoch is not None:
             on_epoch(epoch + 1, *losses.mean(dim=1).tolist())
         if early:
-            # Of one batch, the loss is that of the state before the update; of several, it is
-            # nearly that of the state after the last one.
+            # With one batch, the loss belongs to the state before the update; with several, it is
+            # close to that of the state after the last update.
             after, reached = (0, state) if batches == 1 else (1, weights.detach())
             better = losses[1] < least[running]
             rows = running[better]
@@ -180,7 +180,7 @@ def fit(
 
 
 def _narrowed(weights: Tensor, optimizer: torch.optim.Adam, stay: Tensor) -> Tensor:
-    """The weights of the networks that go on learning; the optimizer forgets the others."""
+    """The weights of the networks that continue; the others leave the optimizer, too."""
     narrowed = weights.detach()[stay].requires_grad_()
     state = optimizer.state.pop(weights)
     optimizer.state[narrowed] = {
@@ -198,7 +198,7 @@ def _losses(
     loss: Loss,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Mean error on the students learnt from and on the validation set, each [networks]."""
+    """Mean loss on the training students and on the validation set, each [networks]."""
     masks = None
     if architecture.dropout:
         shape = (len(weights), *examples.targets.shape)
@@ -213,7 +213,7 @@ def _losses(
 
 
 def _in_batches(students: int, batches: int, generator: torch.Generator) -> Sequence[Tensor]:
-    """The rows of each batch of an epoch: all in one, or several of equal size in random order."""
+    """Rows of each batch of an epoch: one of all, or random ones of about equal size."""
     if batches == 1:
         return [torch.arange(students)]
     return torch.randperm(students, generator=generator).tensor_split(batches)
@@ -228,7 +228,7 @@ def predict(
 ) -> Tensor:
     """Outputs [networks, steps, students].
 
-    Students pass in chunks of a fixed size, so that no forecast depends on how many there are.
+    Chunks have a fixed size, so that no forecast depends on the number of students.
     """
     steps, students = inputs.numbers.shape[:2]
     outputs = torch.empty(len(weights), steps, students)

@@ -1,1 +1,1 @@
-"""Foreign tables and transcripts: read, checked and described."""
+"""Read, check and describe tables and transcripts from other sources."""

@@ -1,4 +1,4 @@
-"""What stands in a table's cells: column names, numbers and other names."""
+"""Parse the cells of a table: column names, numbers and names."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ _ERRORS = {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"}
 
 
 def shown(cell: Any) -> str:
-    """A cell in a message."""
+    """A cell as shown in a message, shortened."""
     text = repr(cell_text(cell))
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def header_names(header: Sequence[Any], above: Sequence[Any]) -> list[str]:
-    """The columns' names.
+    """The names of the columns, from the header row and the row `above` it.
 
-    One without has that of the row above, if names stand there: a cell merged downwards. Those of
-    the same name are numbered: SGPA (1), SGPA (2).
+    An empty name is taken from the row above if that holds names (a cell merged vertically). Equal
+    names are numbered: SGPA (1), SGPA (2).
     """
     names = [_header_text(cell) for cell in header]
     over = [_header_text(cell) for cell in above]
@@ -40,7 +40,7 @@ def header_names(header: Sequence[Any], above: Sequence[Any]) -> list[str]:
 
 
 def _header_text(cell: Any) -> str:
-    """A column name; one that wraps in its cell, or has a mark of UTF before it, is the same."""
+    """A column name without line breaks and byte order mark."""
     text = "" if cell is None else str(cell)
     return " ".join(text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split())
 
@@ -52,16 +52,16 @@ def numbers(
     decimal: str,
     letters: dict[str, float] | None = None,
 ) -> pd.Series:
-    """A column as numbers, NaN where it says that there is none.
+    """A column as numbers; NaN for empty cells and for the marks in `missing`.
 
-    Marks of `missing` stand for no number, as an empty cell does, and `letters` for one. The sign
-    `decimal` is found out if it is `auto`.
+    `letters` maps letter grades to numbers. The decimal separator is detected if `decimal` is
+    `auto`. Any other text is an InputError.
     """
     if letters:
         column = column.map(lambda cell: letters.get(cell_text(cell), cell), na_action="ignore")
     if pd.api.types.is_numeric_dtype(column) and column.dtype != bool:
         values, given = column.astype(float), column.notna()
-    elif isinstance(column.dtype, pd.StringDtype):  # of a .csv file: each text once
+    elif isinstance(column.dtype, pd.StringDtype):  # of a .csv file: each distinct text once
         places, texts = pd.factorize(column, use_na_sentinel=False)
         found = _typed(pd.Series(texts, dtype=object), missing, decimal)
         values, given = (each.iloc[places].set_axis(column.index) for each in found)
@@ -79,8 +79,8 @@ def numbers(
 
 
 def _typed(cells: pd.Series, missing: Sequence[str], decimal: str) -> tuple[pd.Series, pd.Series]:
-    """Cells of any kind as numbers, and whether there is to be one."""
-    # A whole number in a workbook may be too long for a float: it stays a text, and is refused.
+    """Cells of any type as numbers, and whether each is meant to hold one."""
+    # An integer in a workbook may be too large for a float: it stays text, and is rejected.
     typed = cells.map(lambda cell: type(cell) is float or (type(cell) is int and abs(cell) < 1e300))
     texts = cells.mask(typed).map(cell_text, na_action="ignore").astype(str)
     texts = texts.mask(texts.isin(["", *missing]))
@@ -90,21 +90,21 @@ def _typed(cells: pd.Series, missing: Sequence[str], decimal: str) -> tuple[pd.S
 
 
 def marks(column: pd.Series, values: pd.Series) -> pd.Series:
-    """What stands where a column of `numbers` has none, "" if nothing."""
+    """The entries of a column where `values` (from `numbers`) are missing, "" if empty."""
     marked = column[column.notna() & values.isna()].map(name).astype(object)
     return marked.reindex(column.index, fill_value="")
 
 
 def as_numbers(marks: Sequence[str]) -> pd.Series:
-    """Marks as numbers, NaN where one is none."""
+    """Marks as numbers, NaN for those that are not numbers."""
     return pd.to_numeric(pd.Series(marks, dtype=object), errors="coerce")
 
 
 def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
-    """Texts as numbers, NaN where one is none.
+    """Texts as numbers, NaN for those that are not numbers.
 
-    If there are no other numbers in the column, they stand `alone`. Then all may have the same sign
-    behind them, % or the highest grade, as in 7.5/10; it is left out.
+    With `alone`, the column has no other numbers. Then all texts may share a suffix, % or the
+    highest grade as in 7.5/10, which is removed.
     """
     plain = pd.to_numeric(texts, errors="coerce").astype(float)
     if decimal != "," and plain.notna().equals(texts.notna()):
@@ -123,8 +123,8 @@ def parsed(texts: pd.Series, decimal: str, alone: bool = True) -> pd.Series:
 
 
 def names(path: Path, column: pd.Series, spellings: dict[str, str]) -> pd.Series:
-    """A column as names, "" where empty, as categories; `spellings` are other ways to write one."""
-    if once := isinstance(column.dtype, pd.CategoricalDtype):  # of a .csv file: each text once
+    """A column as categorical names, "" where empty; `spellings` maps variants to names."""
+    if once := isinstance(column.dtype, pd.CategoricalDtype):  # from a .csv file
         places, cells = column.cat.codes.to_numpy(), pd.Series(column.cat.categories)
     else:
         places, found = pd.factorize(column)
@@ -138,14 +138,14 @@ def names(path: Path, column: pd.Series, spellings: dict[str, str]) -> pd.Series
         )
     if once and places.min(initial=0) == 0 and texts.equals(cells):
         return column
-    # The place of an empty cell is -1, that of the last text.
+    # The code of an empty cell is -1, which indexes the last text.
     again, different = pd.factorize(np.append(texts.to_numpy(dtype=object), ""))
     spelt = pd.Categorical.from_codes(again[places], pd.Index(different, dtype=str))
     return pd.Series(spelt, column.index)
 
 
 def _names(cells: pd.Series) -> pd.Series:
-    """Different cells as names, as `name` makes them."""
+    """Distinct cells as names, like `name`, but faster."""
     if not isinstance(cells.dtype, pd.StringDtype):
         return cells.map(name).astype(str)
     texts = cells.str.strip()
@@ -155,13 +155,13 @@ def _names(cells: pd.Series) -> pd.Series:
 
 
 def name(cell: Any) -> str:
-    """A cell as a name; a number that a gap turned into 115.0 is 115 again."""
+    """A cell as a name; 115.0, an integer in a column with gaps, becomes 115."""
     text = cell_text(cell)
     return text[:-2] if text.endswith(".0") and text[:-2].isdecimal() else text
 
 
 def cell_text(cell: Any) -> str:
-    """A cell as text; a line end in it is the same on every system, a date has no time of day."""
+    """A cell as text, with Unix line endings; a date without time of day."""
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date().isoformat()
     text = str(cell).strip()

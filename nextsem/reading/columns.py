@@ -1,4 +1,4 @@
-"""The columns of a strange table: what their names and their values say of them."""
+"""Columns of an unfamiliar table: features of their names and values."""
 
 import re
 from collections import Counter
@@ -13,8 +13,8 @@ import yaml
 from nextsem.reading.cells import parsed
 from nextsem.students.students import Integers, Mask, Numbers, Texts
 
-_MARKS = 12  # different texts in a column of numbers, at most
-_HIGHEST = (1, 4, 5, 6, 10, 20, 100)  # grades of the scales in use
+_MARKS = 12  # distinct texts in a numeric column, at most
+_HIGHEST = (1, 4, 5, 6, 10, 20, 100)  # highest grades of common scales
 
 
 WORDS: dict[str, list[str]] = {
@@ -31,26 +31,26 @@ _NUMBERS = {
 
 
 class Column:
-    """A column of cells: what stands in it, and what its name says.
+    """A column with features of its cells and of its name.
 
     Attributes
     ----------
-    cells : texts, "" where empty, indexed by the row as a spreadsheet counts it
+    cells : texts, "" where empty, indexed by spreadsheet row
     texts : the same as an array [rows]
-    numbers : [rows], NaN where a cell is no number; for letters, their grade points
-    values : its numbers, without the gaps
-    no_number : [rows], whether there is a text that is no number
-    numeric : whether it holds numbers, and few texts besides
-    counts : whether nearly all are different whole numbers: those of students, not grades
-    counted_up : whether each number is by one more than that above it
-    codes : [rows], a number for each text
-    distinct : the different texts
+    numbers : [rows], NaN where a cell is not a number; grade points of letters
+    values : the numbers without NaN
+    no_number : [rows], whether there is text that is not a number
+    numeric : whether it holds numbers, and few other texts
+    counts : whether nearly all are distinct integers, such as student numbers, not grades
+    counted_up : whether each number is one more than that above it
+    codes : [rows], an integer code for each text
+    distinct : the distinct texts, sorted
     words : of its name, in lower case: numbers as "#", half-years as "~", semesters as "semester"
     order : the numbers in its name
-    of_school : whether it is called 10th or 12th, and so of the years of school before
-    is_place : whether it is called such as a college, and no student's number there
-    is_person : whether it tells who somebody is, such as a gender: to compare groups
-    named_id : whether it is called such as an id or a name
+    of_school : whether its name is 10th or 12th, a year of school before college
+    is_place : whether its name is of a place, such as college, and not of a roll number there
+    is_person : whether its name is of a personal attribute, such as gender, to compare groups by
+    named_id : whether its name is of an id or a person's name
     """
 
     def __init__(
@@ -83,36 +83,36 @@ class Column:
         return Column(self.name, self.place, self.cells, letters)
 
     def named(self, *kinds: str) -> bool:
-        """Whether a word of its name is of one of these kinds of `WORDS`."""
+        """Whether its name contains a word of one of these kinds in `WORDS`."""
         return any(word in WORDS[kind] for kind in kinds for word in self.words)
 
     def may_be_grades(self) -> bool:
-        """Whether its numbers can be those of a scale."""
+        """Whether its numbers can be on a grading scale."""
         usual = float(np.median(self.values)) if self.numeric else np.inf
         return not self.counts and usual <= 1.5 * max(_HIGHEST)
 
     def follows(self, other: "Column") -> bool:
-        """Whether a value of the other column always goes with the same one of this column."""
+        """Whether this column is a function of the other one (functional dependency)."""
         return bool((again(other, self) == again(other))[other.texts != ""].all())
 
 
 def columns(cells: pd.DataFrame) -> list[Column]:
-    """The columns of a table as `tables.read_cells` gives it."""
+    """The columns of a table from `tables.read_cells`."""
     return [Column(str(name), n, cells.iloc[:, n]) for n, name in enumerate(cells)]
 
 
 def again(*together: Column) -> Mask:
-    """Whether a row has the same texts in some columns as one above it, [rows]."""
+    """Mask [rows]: rows with the same texts in these columns as a row above."""
     frame = pd.DataFrame({column.place: column.codes for column in together})
     return frame.duplicated().to_numpy()
 
 
 @dataclass
 class Remarks:
-    """What a person is told of a proposal for the table at `path`, without a cell of a student.
+    """Remarks for the user on a proposal for the table at `path`, without cells of students.
 
-    `mend` is what keeps the table from being read as proposed, with its row; `check` is what to
-    look at, a sentence each; `why` is a reason, for those keys of the group `data` that have one.
+    `mend` lists errors to correct before the table can be read as proposed; `check` lists what to
+    verify, a sentence each; `why` has reasons for values, by key of the group `data`.
     """
 
     path: Path
@@ -125,7 +125,7 @@ class Remarks:
 
 
 def highest(values: Numbers) -> float:
-    """The highest grade of the scale that numbers are of: the smallest that they are within."""
+    """The highest grade of the smallest common scale that contains all numbers."""
     most = float(values.max(initial=0))
     power = 10.0 ** np.ceil(np.log10(max(most, 1)))
     larger = (power * share for share in (0.2, 0.5, 1))
@@ -133,7 +133,7 @@ def highest(values: Numbers) -> float:
 
 
 def scale(values: Numbers) -> float:
-    """The highest grade; a few numbers may be so far above it that they must be mistakes."""
+    """The highest grade of the scale, ignoring a few numbers far above it as errors."""
     for high in _HIGHEST:
         beyond = values[values > high]
         if len(beyond) <= max(1, 0.005 * len(values)) and (beyond > 1.5 * high).all():
@@ -142,9 +142,9 @@ def scale(values: Numbers) -> float:
 
 
 def marks_in(found: list[Column]) -> dict[str, int]:
-    """Texts among the numbers that mean that there is none, and how many, the most frequent first.
+    """Texts among the numbers that mark missing ones, and their counts, most frequent first.
 
-    A text that stands once or twice, and is no usual mark, may be a name in the wrong column.
+    A text that occurs once or twice, and is not a usual mark, may be a name in the wrong column.
     """
     times = Counter(text for each in found for text in each.texts[each.no_number].tolist())
     return {
@@ -155,7 +155,7 @@ def marks_in(found: list[Column]) -> dict[str, int]:
 
 
 def listed(names: Any) -> str:
-    """Names, or what columns are called, one after the other."""
+    """Names (or names of columns) as a comma-separated text, shortened."""
     texts = [getattr(each, "name", str(each)) for each in names]
     shown = ", ".join(text if len(text) <= 60 else text[:57] + "..." for text in texts[:8])
     return shown + (f" and {len(texts) - 8} more" if len(texts) > 8 else "")
@@ -166,7 +166,7 @@ def _read_name(name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     words: list[str] = []
     order = []
     name = re.sub(r"\b(\d{4})\s*[/–-]\s*\d\d(\d\d)?\b", r"\1", name)  # 2023/24 is one year
-    name = re.sub(r"(?i)degree[\W_]*(?=program|course)", "", name)  # else it is that of the end
+    name = re.sub(r"(?i)degree[\W_]*(?=program|course)", "", name)  # not the final degree
     for part in re.findall(r"\d+|[^\W\d_]+", re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z])", " ", name)):
         word = part.casefold()
         if word.isdecimal() or word in _NUMBERS:
@@ -174,6 +174,6 @@ def _read_name(name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
             order.append(int(word) if word.isdecimal() else _NUMBERS[word])
         elif not (word in WORDS["after_a_number"] and words[-1:] == ["#"]):
             words.append("~" if word in WORDS["half_years"] else word)
-    if "#" in words or len(words) == 1:  # else an s is something else, as in S.No
+    if "#" in words or len(words) == 1:  # otherwise an s is not a semester, as in S.No
         words = ["semester" if word in WORDS["semesters"] else word for word in words]
     return tuple(words), tuple(order)

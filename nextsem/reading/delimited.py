@@ -25,10 +25,10 @@ _BLOCK = 2**24  # bytes that pyarrow reads at a time
 def read(
     path: Path, data: Data, texts: set[str] | None, used: Callable[[list[str]], list[int]]
 ) -> tuple[list[str], pd.DataFrame]:
-    """The column names, and the cells below them as pandas finds them; the columns are numbered.
+    """The column names, and the cells below them as a frame with numbered columns.
 
-    Columns of `texts`, or all if None, hold text, whatever it looks like. `used` gives the places
-    of the columns that will be used, or refuses the column names.
+    Columns in `texts`, or all if None, are read as text. `used` returns the indices of the columns
+    that will be used, or rejects the column names.
     """
     try:
         header, separator = _header(path, data, {*(texts or ()), *data.grade_columns})
@@ -42,14 +42,14 @@ def read(
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            # Not by pandas: what it skips may be another row when lines end in another way.
+            # Not skipped by pandas, which may count rows differently with other line endings.
             for _ in islice(csv.reader(file, delimiter=separator), data.header_row):
                 pass
             frame = pd.read_csv(
                 file,
                 sep=separator,
                 header=None,
-                # All columns, not only the used ones: just then are too many cells refused.
+                # All columns, as only then pandas rejects rows with too many cells.
                 names=list(range(len(header))),
                 index_col=False,
                 dtype=dict.fromkeys(as_text, str),  # as categories, 007 would be 7
@@ -60,7 +60,7 @@ def read(
             )
     except InputError:
         raise
-    except pd.errors.ParserWarning:  # it would cut them off
+    except pd.errors.ParserWarning:  # pandas would drop the extra cells
         raise InputError(
             f"{path}: row {data.header_row + 1} has more cells than there are column names; "
             f"allowed: {len(header)} (a text with a separator in it needs quotes)"
@@ -76,17 +76,17 @@ def read(
 
 
 def _numbered(frame: pd.DataFrame, data: Data) -> pd.DataFrame:
-    """The frame, indexed by the row as a spreadsheet counts it."""
+    """The frame, indexed by spreadsheet row."""
     return frame.set_axis(pd.RangeIndex(data.header_row + 1, data.header_row + 1 + len(frame)))
 
 
 def _read_plain(
     path: Path, data: Data, width: int, separator: str, places: list[int], as_text: list[int]
 ) -> pd.DataFrame | None:
-    """The cells by pyarrow, which is faster, with each different text once; None if it cannot.
+    """The cells read by pyarrow, which is faster, as categorical columns; None if it fails.
 
-    What is wrong then is for pandas to say. So it is with quotes: of one that is opened and not
-    closed, pyarrow says nothing. Columns that will not be used hold text.
+    Errors are left to pandas, and so are files with quotes, as pyarrow does not report an unclosed
+    one. Columns that will not be used are text.
     """
     content = path.read_bytes()
     if _encoding(data.encoding) != "utf-8-sig" or b'"' in content:
@@ -99,7 +99,7 @@ def _read_plain(
                 column_names=names,
                 skip_rows_after_names=data.header_row,
                 block_size=_BLOCK,
-                use_threads=False,  # they gain nothing where all is text
+                use_threads=False,  # no gain if all columns are text
             ),
             pyarrow.csv.ParseOptions(delimiter=separator, ignore_empty_lines=False),
             pyarrow.csv.ConvertOptions(
@@ -134,12 +134,12 @@ def first_rows(path: Path, encoding: str, separator: str, number: int) -> list[l
 
 
 def _encoding(name: str) -> str:
-    """UTF-8 may have a mark before it."""
+    """The encoding to open the file with: UTF-8 may start with a byte order mark."""
     return "utf-8-sig" if codecs.lookup(name).name == "utf-8" else name
 
 
 def _header(path: Path, data: Data, wanted: set[str]) -> tuple[list[str], str]:
-    """The column names, and the separator: the one that finds the columns that are looked for."""
+    """The column names, and the separator that finds most of the wanted columns."""
     found: list[tuple[list[str], str]] = []
     for separator in SEPARATORS if data.separator == "auto" else (data.separator,):
         rows = first_rows(path, data.encoding, separator, data.header_row)
@@ -149,7 +149,7 @@ def _header(path: Path, data: Data, wanted: set[str]) -> tuple[list[str], str]:
 
 
 def _unparsed(reason: str, header_row: int) -> str:
-    """What pandas says of a table that it cannot read, in our words."""
+    """A parser error of pandas or csv in our words."""
     cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason)
     if cells:
         allowed, row, found = cells.groups()

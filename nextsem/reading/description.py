@@ -1,8 +1,8 @@
-"""Look at a strange table and propose how to read it: the group `data` of params.yaml, and why.
+"""Inspect an unfamiliar table and propose the group `data` of params.yaml, with reasons.
 
-What a column is for is told by its name, or else by its values. Nothing of that is sure, so every
-choice comes with its reason, and whatever a person should look at is listed. Names of columns,
-numbers of rows and counts are told, cells of students never.
+The role of a column is guessed from its name, or else from its values. As guesses can be wrong,
+choices come with a reason, and with a list of what the user should check. Messages contain column
+names, row numbers and counts, never cells of students.
 """
 
 import re
@@ -24,31 +24,31 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 from nextsem.students.students import Integers
 
-_STUDENTS_FOR_RANGES = 15  # in the middle one of the categories, at least
+_STUDENTS_FOR_RANGES = 15  # median number per category, at least
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is proposed for a table, and what a person is told of it."""
+    """The proposal for a table, and remarks for the user."""
 
     data: Data
-    by: str | None  # the static column to compare categories of
-    line: float  # the grade to tell the risk of falling below for
+    by: str | None  # the static column for intervals.by and crossvalidate.by
+    line: float  # the risk threshold, grade points
     worse: float  # share of the last semester's grades (in transcripts: of all) beyond it
     remarks: Remarks
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What is special of a layout."""
+    """What depends on the layout."""
 
     values: dict[str, Any]  # of the group `data`
     grades: Grades
     others: list[Column]  # than those that `values` names
-    tells: Callable[[Column], bool]  # whether one of these tells the grade to forecast
+    tells: Callable[[Column], bool]  # whether one of these may leak the grade to forecast
     students: int
-    usable: int  # students to learn from
-    rows: Integers  # to count categories of students in
+    usable: int  # students to train on
+    rows: Integers  # one row per student, to count categories in
 
 
 def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
@@ -56,9 +56,9 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
 
     Parameters
     ----------
-    sheet : of a workbook, or "" to look for it
-    usual : what else is to be as it was
-    line : the grade to tell the risk of falling below for, if it is of use
+    sheet : of a workbook, or "" to search for it
+    usual : values of all parameters that are not proposed
+    line : the current risk threshold, kept if it is useful
 
     Raises
     ------
@@ -116,7 +116,7 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
     }
     if left_out:
         remarks.ask(
-            f"left out: {listed(left_out)} may be made from the grade to forecast, or be known no "
+            f"left out: {listed(left_out)} may be derived from the grade to forecast, or known no "
             "sooner. Add what is known before it to static or numeric"
         )
     data = usual.model_copy(update=values)
@@ -126,18 +126,18 @@ def describe(path: Path, sheet: str, usual: Data, line: float) -> Description:
 
 
 def _above(cells: pd.DataFrame, footer: int, ids: list[str], remarks: Remarks) -> pd.DataFrame:
-    """The rows above the footer, and remarks on rows that may be no students."""
+    """The rows above the footer; adds remarks on rows that may not be students."""
     students = cells[: len(cells) - footer]
     if footer:
         rows = f"rows {cells.index[-footer]} to {cells.index[-1]}" if footer > 1 else "the last row"
         remarks.why["footer_rows"] = f"Totals, statistics or notes: {rows}."
-        remarks.ask(f"footer_rows: is it right that these are no students: {rows}?")
+        remarks.ask(f"footer_rows: is it right that these are not students: {rows}?")
     empty = students == ""
     lacking = students.index[empty[ids].all(axis=1) & ~empty.all(axis=1) & bool(ids)]
     if 0 < len(lacking) < len(students) / 10:
         remarks.ask(
-            f"nothing in {listed(ids)} in row {listed(lacking)}: if that is no student, take the row "
-            "out of the table"
+            f"nothing in {listed(ids)} in row {listed(lacking)}: if that is not a student, remove "
+            "the row from the table"
         )
     return students
 
@@ -147,7 +147,7 @@ def _names(found: list[Column]) -> list[str]:
 
 
 def _wide(found: list[Column], letters: dict[str, float], sheet: str, remarks: Remarks) -> _Layout:
-    """A table that has a row for each student."""
+    """The layout of a table with a row for each student."""
     semesters, to_come = series.semesters(found, remarks)
     if not semesters:
         raise InputError(f"{remarks.path}: {transcript_columns.why_not(found)}")
@@ -164,7 +164,7 @@ def _wide(found: list[Column], letters: dict[str, float], sheet: str, remarks: R
     times = Counter(column.words for column in others)
 
     def tells(column: Column) -> bool:
-        # An attendance 5 comes with semester 5; a question 5 of a hundred does not.
+        # Attendance 5 belongs to semester 5; question 5 of a hundred does not.
         alike = times[column.words] <= len(semesters) + 2
         return roles.tells(column, grades.values, semesters[-1], alike)
 
@@ -181,9 +181,9 @@ def _long(
     sheet: str,
     remarks: Remarks,
 ) -> _Layout:
-    """Transcripts: what a row tells is known before the next term.
+    """The layout of transcripts: values in a row are known before the next term.
 
-    If it is the same in all rows of a student, it may be of them all.
+    A value that is the same in all rows of a student may summarize them, and so leak grades.
     """
     grades = marks.read([of.grade], letters, sheet, remarks)
     frame = pd.DataFrame({"student": of.student.codes, "grade": grades.values[:, 0]})
@@ -206,7 +206,7 @@ def _long(
 
 
 def _try(path: Path, data: Data, remarks: Remarks) -> None:
-    """Read the table as proposed, and tell what the reader refuses, without the cell."""
+    """Read the table as proposed, and add an error to the remarks, without the cell."""
     try:
         read_students(path, data)
     except InputError as error:
@@ -217,7 +217,7 @@ def _try(path: Path, data: Data, remarks: Remarks) -> None:
 
 
 def _by(static: list[Column], rows: Integers, spellings: dict[str, dict[str, str]]) -> str | None:
-    """The first column whose categories have enough students for ranges of their own."""
+    """The first column with enough students per category for separate ranges."""
     for column in static:
         spelt = spellings.get(column.name, {})
         times = Counter(spelt.get(text, text) for text in column.texts[rows].tolist())

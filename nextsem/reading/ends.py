@@ -1,4 +1,4 @@
-"""The rows at the end of a table that are no students: totals, statistics and notes."""
+"""Footer rows at the end of a table: totals, statistics and notes."""
 
 import re
 
@@ -6,19 +6,19 @@ import pandas as pd
 
 from nextsem.reading.columns import WORDS, Column, columns
 
-_FIRST, _END = 1000, 30  # rows that are looked at: the first ones, and the last ones
-_CODES = ("code", "person", "gender")  # written as numbers, too
-_ENOUGH = 5  # rows, to tell what all have
+_FIRST, _END = 1000, 30  # rows that are inspected, from the start and from the end
+_CODES = ("code", "person", "gender")  # may be numbers, too
+_ENOUGH = 5  # rows, to know which columns are always filled
 
 
 def looked_at(cells: pd.DataFrame) -> pd.DataFrame:
-    """The first and the last rows of a table, which are enough for `footer`."""
+    """The first and the last rows of a table, all that `footer` needs."""
     last = max(len(cells) - _END, 0)
     return cells.iloc[[*range(min(_FIRST, last)), *range(last, len(cells))]]
 
 
 def footer(cells: pd.DataFrame) -> tuple[int, list[str]]:
-    """How many rows at the end are no students, and the columns in which each student has an id."""
+    """Number of footer rows, and the names of the columns in which each student has an id."""
     body = cells[: max(len(cells) - _END, len(cells) // 2)][:_FIRST]
     found = columns(body)
     always = [
@@ -56,7 +56,7 @@ def footer(cells: pd.DataFrame) -> tuple[int, list[str]]:
 
 
 def _label(column: Column, text: str) -> int:
-    """How surely a cell says that its row is no student: 2, 1 or 0 (it does not)."""
+    """How strongly a cell suggests that its row is not a student: 2, 1 or 0 (not at all)."""
     words = set(re.findall(r"[^\W\d_]+", text.casefold()))
     kinds = (WORDS[kind] for kind in ("total", "statistic", "beside_total", "place"))
     only = words <= {word for kind in kinds for word in kind}

@@ -1,4 +1,4 @@
-"""Read a table of students in the layout that it has."""
+"""Read a table of students in either layout."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from nextsem.shared.params import Data
 
 
 def read_students(path: Path, data: Data, to_come: bool = False) -> Read:
-    """Read the columns that `data` names, checked; see `read_wide` and `read_long`.
+    """Read and check the columns that `data` names; see `read_wide` and `read_long`.
 
     Parameters
     ----------
-    to_come : whether it is another table than the one that a forecaster learnt from: group columns
-        may be missing, and in the layout `wide` ids and the last semesters, too
+    to_come : whether the table is only forecast, not trained on: group columns may be missing, and
+        in the layout `wide` also ids and the last semesters
     """
     return (read_wide if data.layout == "wide" else read_long)(path, data, to_come)

@@ -1,4 +1,4 @@
-"""The grades in columns of a strange table: their scale, and what stands for none."""
+"""Grades in columns of an unfamiliar table: their scale, and marks for missing ones."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from nextsem.reading.columns import WORDS, Column, Remarks, highest, listed, mar
 from nextsem.students.students import Numbers
 
 _SENTINELS = (99.0, 999.0, 9999.0)
-_LETTERS = 0.8  # of the texts in a column of letters that are on a scale, at least
+_LETTERS = 0.8  # of the texts in a column of letter grades that are on a scale, at least
 _SCALES = [
     dict(zip(WORDS[kind][::2], map(float, WORDS[kind][1::2]), strict=True))
     for kind in ("letters", "letters_with_o", "letters_with_s")
@@ -18,7 +18,7 @@ _SCALES = [
 
 @dataclass(frozen=True)
 class Grades:
-    """Grades [rows, columns], NaN where there is none, and how they are to be read."""
+    """Grades [rows, columns], NaN where missing, and the parameters to read them."""
 
     values: Numbers
     missing: list[str]
@@ -28,9 +28,9 @@ class Grades:
 
 
 def letters(found: list[Column]) -> tuple[list[Column], dict[str, float]]:
-    """The columns, with grade points for grades that are letters, and the points of each letter.
+    """The columns, letter grades replaced by grade points, and the points of each letter.
 
-    The scale is the usual one that has most of them.
+    The scale is the usual one that fits most letters.
     """
     graded = [
         column
@@ -48,22 +48,22 @@ def letters(found: list[Column]) -> tuple[list[Column], dict[str, float]]:
 
 
 def _share(column: Column, letters: dict[str, float]) -> float:
-    """The share of a column's texts that are letters of a scale, or marks for no grade."""
+    """The share of a column's texts, without marks for no grade, that are letters of a scale."""
     marks = [text for text in column.distinct if text.casefold() in WORDS["no_mark"]]
     texts = column.texts[(column.texts != "") & ~np.isin(column.texts, marks)]
     return float(np.isin(texts, list(letters)).mean()) if len(texts) else 0.0
 
 
 def read(graded: list[Column], letters: dict[str, float], sheet: str, remarks: Remarks) -> Grades:
-    """Find out what the grades in some columns of a sheet mean; `letters` are those of a scale."""
+    """Guess how to read the grades in some columns; `letters` has the points of a scale."""
     in_letters = graded[0].in_letters
     values, missing = _values(graded, in_letters, remarks)
     if in_letters:
         points = ", ".join(f"{letter} {each:g}" for letter, each in letters.items())
         remarks.why["letters"] = "A usual scale of such letters."
         remarks.ask(
-            f"letters: are these the grade points at your place? {points}. Else change data.letters "
-            "and data.grade_range"
+            f"letters: are these your grade points? {points}. Otherwise change data.letters and "
+            "data.grade_range"
         )
         ends = [min(letters.values()), max(letters.values())]
         return Grades(values, missing, ends, False, letters)
@@ -91,12 +91,12 @@ def read(graded: list[Column], letters: dict[str, float], sheet: str, remarks: R
 
 
 def _values(graded: list[Column], in_letters: bool, remarks: Remarks) -> tuple[Numbers, list[str]]:
-    """The grades [rows, columns], and the marks that stand for no grade."""
+    """The grades [rows, columns], NaN where missing, and the marks for missing ones."""
     grades = np.stack([column.numbers for column in graded], axis=1)
     times = marks_in(graded)
     wrong = [
-        f"row {column.cells.index[int(row)]}, column {column.name}: is no number; if it means that there is no "
-        "grade, add it to data.missing"
+        f"row {column.cells.index[int(row)]}, column {column.name}: is not a number; if it means "
+        "that there is no grade, add it to data.missing"
         for column in graded
         for row in np.flatnonzero(column.no_number & ~np.isin(column.texts, [*times]))
     ]
@@ -122,11 +122,11 @@ def _values(graded: list[Column], in_letters: bool, remarks: Remarks) -> tuple[N
 
 
 def _numbers_for_none(grades: Numbers) -> list[float]:
-    """The numbers among grades that stand far from all others, such as -1, 0 or 999."""
+    """Sentinel values among grades that mark missing ones, such as -1, 0 or 999."""
     values = grades[np.isfinite(grades)]
     none = set(values[values < 0].tolist())
     if len(none) > 2 or any(value % 1 for value in none):
-        return []  # they are scores, which may be below zero
+        return []  # scores that may be negative
     usual = values[(values > 0) & (values < min(_SENTINELS))]
     none |= {value for value in _SENTINELS if value in values and value > 3 * usual.max(initial=0)}
     usual = values[(values > 0) & ~np.isin(values, list(none))]
@@ -139,7 +139,7 @@ def _numbers_for_none(grades: Numbers) -> list[float]:
 
 
 def _lower_is_better(sheet: str, graded: list[Column], values: Numbers) -> str:
-    """Why to believe that a lower grade is better; "" if nothing says so."""
+    """The reason to assume that a lower grade is better; "" if there is none."""
     if any(column.named("best_is_one") for column in graded):
         return f"that is usual where a column is called {graded[0].name}"
     if not {*re.findall(r"[^\W\d_]+", sheet.casefold())}.isdisjoint(WORDS["best_is_one"]):
@@ -151,9 +151,9 @@ def _lower_is_better(sheet: str, graded: list[Column], values: Numbers) -> str:
 
 
 def line(found: Grades, usual: float) -> tuple[float, float]:
-    """A round grade that about a tenth of the last grades are worse than, and the share of those.
+    """A round risk threshold with about a tenth of the last grades beyond it, and their share.
 
-    It is the `usual` one, where that is of use.
+    It is the `usual` one on a scale from 0 to 10, if a useful share of grades is beyond that.
     """
     grades = found.values[:, -1]
     grades = grades[np.isfinite(grades)]

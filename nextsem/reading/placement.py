@@ -1,4 +1,4 @@
-"""Where in a file the table is: the sheet, the encoding, the row of the column names."""
+"""Locate the table in a file: sheet, encoding and header row."""
 
 import csv
 import re
@@ -13,14 +13,14 @@ from nextsem.reading.cells import header_names
 from nextsem.reading.columns import Remarks, listed
 from nextsem.shared.errors import InputError
 
-_LOOKED_AT = 60  # rows, to find the column names
-_NAMES_WITHIN = 20  # rows, the first ones
+_LOOKED_AT = 60  # rows that are inspected
+_NAMES_WITHIN = 20  # first rows that may be the header
 Rows = list[list[str]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a file the table is; a better one has a higher score."""
+    """A candidate location of the table; a better one has a higher score."""
 
     sheet: str = ""
     encoding: str = "utf-8"
@@ -29,7 +29,7 @@ class Place:
 
 
 def find(path: Path, sheet: str, remarks: Remarks) -> Place:
-    """The sheet, the encoding and the row of the column names."""
+    """The location of the table; its sheet is "" for the first one, unless `sheet` names it."""
     if tables.suffix(path) == ".csv":
         if sheet:
             raise InputError(f"{path}: has no sheets; allowed: --sheet with an .xlsx file")
@@ -52,7 +52,7 @@ def find(path: Path, sheet: str, remarks: Remarks) -> Place:
 
 
 def _encoding(path: Path, remarks: Remarks) -> str:
-    """UTF-16 if the file looks so, UTF-8 if it is, else that of Windows in Western Europe."""
+    """UTF-16 if the file looks like it, UTF-8 if it can be decoded, else cp1252 (Windows)."""
     content = path.read_bytes()
     start = content[:4096]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -72,7 +72,7 @@ def _encoding(path: Path, remarks: Remarks) -> str:
 
 
 def _of_csv(path: Path, encoding: str) -> list[Rows]:
-    """The first rows, as each separator cuts them into cells."""
+    """The cells of the first rows, for each separator."""
     found = []
     for separator in delimited.SEPARATORS:
         try:
@@ -83,7 +83,7 @@ def _of_csv(path: Path, encoding: str) -> list[Rows]:
 
 
 def _of_excel(path: Path, only: str) -> list[tuple[str, Rows]]:
-    """The name and the first rows of each sheet, or of the only one that is asked for."""
+    """The name and the first rows of each sheet, or only of the requested one."""
     with workbook.opened(path, 1, only) as sheets:
         names = [only] if only else [*sheets]
         pages = [
@@ -96,7 +96,7 @@ def _of_excel(path: Path, only: str) -> list[tuple[str, Rows]]:
 
 
 def _names_in(rows: Rows, sheet: str, encoding: str) -> Place:
-    """The row that looks most like column names: texts above numbers, or texts not seen below."""
+    """The row most like a header: text above numbers, or text that does not occur below."""
     best = Place(sheet, encoding)
     columns = [[cell.strip() for cell in column] for column in zip_longest(*rows, fillvalue="")]
     grid = np.array(columns, dtype=object).reshape(len(columns), len(rows)).T
@@ -126,7 +126,7 @@ def _like_a_number(text: str) -> bool:
 
 
 def _may_be_a_name(cell: str) -> bool:
-    """Whether a cell can name a column; a measured number or an id cannot, 1 or 2024 or 300 can."""
+    """Whether a cell can be a column name; of numbers only those like 1, 2024 or 300 can."""
     number = int(cell) if cell.isdecimal() else -1
     hundreds = number % 100 == 0
     return not _like_a_number(cell) or 0 <= number <= 20 or 1900 < number < 2100 or hundreds

@@ -1,4 +1,4 @@
-"""What the other columns of a strange table are for: inputs, groups, ids, or nothing."""
+"""Roles of the other columns of an unfamiliar table: inputs, groups, ids, or left out."""
 
 from collections import Counter
 
@@ -7,15 +7,13 @@ import numpy as np
 from nextsem.reading.columns import WORDS, Column, Remarks, listed
 from nextsem.students.students import Mask, Numbers
 
-_CATEGORIES = 50  # of a column that is not called a place, at most
+_CATEGORIES = 50  # of a column whose name is not of a place, at most
 _STUDENTS_A_CATEGORY = 4  # on average, at least
 _STATIC, _NUMERIC = 3, 10  # columns proposed, at most
 _STUDENTS_AN_INPUT = 20  # at least
 _MADE_OF_GRADES = 0.98  # of a column's variance explained by the grades, at least
-_TELLS = (
-    0.15  # of what earlier grades leave open in the last one, explained by the column, at least
-)
-_CHANGES = 0.25  # of the changes that chance makes, where a category follows from a grade, at most
+_TELLS = 0.15  # of the last grade's residual variance given earlier grades, explained, at least
+_CHANGES = 0.25  # of the changes expected by chance, where a grade determines a category, at most
 _ADD = "Add those that matter to grades and are known before"
 _GENDERS = dict.fromkeys(WORDS["male"], "male") | dict.fromkeys(WORDS["female"], "female")
 
@@ -24,10 +22,10 @@ _GENDERS = dict.fromkeys(WORDS["male"], "male") | dict.fromkeys(WORDS["female"],
 
 
 def tells(column: Column, grades: Numbers, last: Column, alike: bool) -> bool:
-    """Whether a column may be made from the last grade, or known no sooner, and so give it away.
+    """Whether a column may leak the last grade: derived from it, or known no sooner.
 
-    `grades` [rows, semesters] are of the same rows, the last ones from the column `last`; `alike`
-    says whether a number in the column's name is that of a semester.
+    `grades` are [rows, semesters], the last ones from the column `last`; `alike` says whether a
+    number in the column's name is that of a semester.
     """
     if column.numeric and _explains(column.numbers, grades):
         return True
@@ -45,7 +43,7 @@ def tells(column: Column, grades: Numbers, last: Column, alike: bool) -> bool:
 
 
 def _explains(values: Numbers, grades: Numbers) -> bool:
-    """Whether numbers are made from the grades, or tell of the last what the others do not."""
+    """Whether numbers are derived from the grades, or explain the last one beyond the others."""
     both = np.isfinite(values) & np.isfinite(grades).all(axis=1)
     if both.sum() <= 3 * grades.shape[1] + 3:
         return False
@@ -56,7 +54,7 @@ def _explains(values: Numbers, grades: Numbers) -> bool:
 
 
 def _rest(values: Numbers, inputs: Numbers) -> Numbers:
-    """What a linear regression on the inputs leaves of values."""
+    """Residuals of a linear regression of values on inputs."""
     inputs = np.column_stack([np.ones(len(values)), inputs])
     rest: Numbers = values - inputs @ np.linalg.lstsq(inputs, values, rcond=None)[0]
     return rest
@@ -69,9 +67,9 @@ def _share(values: Numbers, inputs: Numbers) -> float:
 
 
 def _decides(column: Column, grades: Numbers) -> bool:
-    """Whether categories follow from a grade: in its order, they seldom change."""
+    """Whether a grade determines categories: sorted by the grade, they seldom change."""
     both = np.flatnonzero((column.texts != "") & np.isfinite(grades))
-    both = np.random.default_rng(0).permutation(both)  # in no order, where grades are the same
+    both = np.random.default_rng(0).permutation(both)  # random order among equal grades
     codes = column.codes[both]
     by_chance = len(codes) - float(np.sum(np.bincount(codes, minlength=1) ** 2)) / max(
         len(codes), 1
@@ -86,9 +84,9 @@ def _decides(column: Column, grades: Numbers) -> bool:
 def categories(
     found: list[Column], students: int, complete: int, remarks: Remarks
 ) -> tuple[list[Column], list[Column]]:
-    """Columns of few values: those known beforehand, and those to compare groups by.
+    """Categorical columns: those known beforehand (static), and those to compare groups by.
 
-    There are so many `students`, so many of them `complete`: to learn from.
+    `students` is the number of students, `complete` that of students to train on.
     """
     places, groups, others = list[Column](), list[Column](), list[Column]()
     for column in found:
@@ -114,14 +112,14 @@ def categories(
         numbers = listed(f"{column.name} ({len(column.distinct)})" for column in static)
         remarks.why["static"] = f"Columns of few categories: {numbers}."
     if groups:
-        remarks.why["groups"] = "Not for the forecast, but to see for whom it is worse."
+        remarks.why["groups"] = "Not for the forecast, but to compare its errors between groups."
     if more:
         remarks.ask(f"static: {listed(more)} have few categories, too. {_ADD}")
     return static, groups
 
 
 def numeric(found: list[Column], complete: int, remarks: Remarks) -> list[Column]:
-    """Further numbers known beforehand."""
+    """Numeric columns that may be known beforehand."""
     numbers = [
         column
         for column in found
@@ -143,7 +141,7 @@ def _years(column: Column) -> bool:
 
 
 def spellings(found: list[Column], remarks: Remarks) -> dict[str, dict[str, str]]:
-    """Ways to write the same category, for each column that has any."""
+    """Variant spellings and the category each means, by column that has any."""
     result = {}
     for column in found:
         gender = column.named("gender")
@@ -165,7 +163,7 @@ def spellings(found: list[Column], remarks: Remarks) -> dict[str, dict[str, str]
 
 
 def ids(left: list[Column], static: list[Column], filled: Mask, remarks: Remarks) -> list[Column]:
-    """The columns that name each student, alone or together, in the rows that are `filled`."""
+    """The columns that identify each student, alone or together, in the rows `filled`."""
     named = [column for column in left if column.filled and column.named_id]
     serial = [each for each in named if each.counted_up and not each.named("roll", "name")]
     called = names(named)
@@ -183,7 +181,7 @@ def ids(left: list[Column], static: list[Column], filled: Mask, remarks: Remarks
             return [*chosen, *(each for each in called[:2] if each not in chosen)]
     for column in codes:
         if len(column.distinct) >= 0.9 * column.filled >= 0.9 * enough:
-            return [column]  # and the reader names the rows of one student
+            return [column]  # the reader then reports the rows of a duplicate student
     remarks.ask("id: no column is different in every row, so students are named by their row")
     return []
 
@@ -195,7 +193,7 @@ def names(found: list[Column]) -> list[Column]:
 
 
 def _like_ids(column: Column) -> bool:
-    """Whether values are counted up or codes of one length, neither measured nor written freely."""
+    """Whether values are consecutive or codes of one length, not measurements or free text."""
     if column.decimals or column.named("grade", "counted", "no_grade", "term", "no_id"):
         return False
     texts = column.texts[column.texts != ""].tolist()

@@ -1,4 +1,4 @@
-"""Which columns of a strange table are the semesters' grades, one student a row."""
+"""Find the columns of the semesters' grades in an unfamiliar wide table."""
 
 import re
 from itertools import pairwise
@@ -9,15 +9,15 @@ from nextsem.reading.columns import WORDS, Column, Remarks, listed
 from nextsem.reading.terms import ordered
 from nextsem.shared.errors import InputError
 
-_LIKELY = 2  # enough to leave less likely columns aside
-_ALIKE = 2.2  # times the usual grade of the others, at most, of a semester on the same scale
-_STILL_TO_COME = 0.05  # of the grades that another semester has, at most
+_LIKELY = 2  # score from which less likely columns are ignored
+_ALIKE = 2.2  # ratio of median grades on the same scale, at most
+_STILL_TO_COME = 0.05  # share of another semester's number of grades, at most
 
 
 def semesters(found: list[Column], remarks: Remarks) -> tuple[list[Column], list[Column]]:
-    """The columns of the semesters' grades in order, and those that hold none or too few.
+    """The columns of the semesters' grades in order, and those with no or too few grades.
 
-    Both are empty where no two columns look like grades of semesters.
+    Both are empty if no two columns look like grades of semesters.
     """
     series = _series(found, remarks)
     if series:
@@ -32,13 +32,13 @@ def semesters(found: list[Column], remarks: Remarks) -> tuple[list[Column], list
         columns = _by_place(found)
         if not columns:
             return [], []
-        remarks.why["semesters"] = "In the order in which they stand."
+        remarks.why["semesters"] = "In the order of the columns."
         remarks.ask(f"semesters: are {listed(columns)} in the order of time?")
     return _without_empty(columns, remarks)
 
 
 def _series(found: list[Column], remarks: Remarks) -> list[list[Column]]:
-    """Groups of columns whose names differ in their numbers only, the likeliest grades first."""
+    """Groups of columns whose names differ only in numbers, the likeliest grades first."""
     groups: dict[tuple[str, ...], list[Column]] = {}
     for column in found:
         if "#" in column.words and (column.numeric or not column.filled):
@@ -59,7 +59,7 @@ def _series(found: list[Column], remarks: Remarks) -> list[list[Column]]:
 
 
 def _likely(series: list[Column]) -> float:
-    """How likely columns of alike names are grades, less than 0 if not."""
+    """Score of columns with similar names as grades, negative if they are none."""
     one = series[0]
     filled = [column for column in series if column.numeric]
     if len(filled) < 2 or all(column.of_school for column in series):
@@ -73,7 +73,7 @@ def _likely(series: list[Column]) -> float:
 
 
 def _together(series: list[Column]) -> float:
-    """The mean correlation of each column with the next one; 0 where there is none."""
+    """The mean correlation between neighbouring columns; 0 if undefined."""
     found = []
     for one, other in pairwise(series):
         both = np.isfinite(one.numbers) & np.isfinite(other.numbers)
@@ -83,7 +83,7 @@ def _together(series: list[Column]) -> float:
 
 
 def _in_order(series: list[Column]) -> list[Column]:
-    """By season and year, if their names tell it, or else by the numbers in their names."""
+    """The columns sorted by season and year in their names, or else by the numbers in them."""
     parts = rf"(?<![^\W_])(?:{'|'.join(WORDS['half_years'])})(?![^\W\d_])|\d+"
     seasons = {" ".join(re.findall(parts, each.name.casefold())): each for each in series}
     told = ordered([*seasons]) if "~" in series[0].words and len(seasons) == len(series) else None
@@ -92,7 +92,7 @@ def _in_order(series: list[Column]) -> list[Column]:
 
 
 def _on_one_scale(series: list[Column]) -> list[Column]:
-    """The columns whose grades are about as large as the usual ones, or that hold none."""
+    """The columns with a median grade similar to the usual one, or without grades."""
     sizes = [float(np.median(np.abs(each.values))) if len(each.values) else 0 for each in series]
     usual = float(np.quantile([size for size in sizes if size] or [1], 0.5, method="lower"))
     return [
@@ -103,7 +103,7 @@ def _on_one_scale(series: list[Column]) -> list[Column]:
 
 
 def _by_place(found: list[Column]) -> list[Column]:
-    """The longest run of neighbouring columns that may be grades on one scale, if any."""
+    """The longest run of adjacent columns that may be grades on one scale, if any."""
     kinds = ("counted", "no_grade", "of_all", "code", "place", "person", "gender", "before")
     best: list[Column] = []
     run: list[Column] = []
@@ -120,7 +120,7 @@ def _by_place(found: list[Column]) -> list[Column]:
 
 
 def _without_empty(ordered: list[Column], remarks: Remarks) -> tuple[list[Column], list[Column]]:
-    """Leave out semesters that no one has a grade in, or that are still to come for nearly all."""
+    """Split off semesters without grades, or still to come for nearly all students."""
     few = max(4, _STILL_TO_COME * max(len(each.values) for each in ordered))
     enough = [n for n, each in enumerate(ordered) if len(each.values) >= few]
     known = [each for n, each in enumerate(ordered) if each.filled and enough and n <= enough[-1]]

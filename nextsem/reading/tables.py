@@ -1,8 +1,7 @@
 """Read a table, .csv or .xlsx, and check its cells.
 
-Whatever is wrong with a table is an `InputError` that names the file, the row as a spreadsheet
-counts it (the column names are row 1), and the column; it shows the cell that it is about, and no
-other cell of that row.
+Any error in a table is an `InputError` that names the file, the row as in a spreadsheet (the column
+names are in row 1), and the column; it shows only the invalid cell, no other cell of that row.
 """
 
 import re
@@ -20,26 +19,26 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 from nextsem.students.students import Codes, Schema, Students, Texts, factorized
 
-STUDENT = "student"  # the column that names a student in what is written
+STUDENT = "student"  # the column of student names in output tables
 SIMULATED = "data/raw/simulated.csv"  # what the stage `simulate` draws
 _NUMERIC = re.compile(r"[-+\d.,%/ ]*\d[-+\d.,%/ ]*")
 
 
 @dataclass(frozen=True)
 class Read:
-    """What a table says of students.
+    """The content of a table of students.
 
     Attributes
     ----------
     students : in the order of the table
     groups : a row for each student; the columns of `data.groups`, "" where not known
-    ids : a row for each student; the columns of `data.id` that are not static, as text as they
-        came, "" where empty
-    marks : [students], what stands in the place of the grade after the last known one, such as AB
-    table : what was read, for people: a row for each student (wide), or for each student and term
-        in the order of `students` (long); the first column, `student`, holds their names
-    rows : how many rows were read
-    left_out : how many of them were left out, by the reason
+    ids : a row for each student; the columns of `data.id` that are not static, as text, "" where
+        empty
+    marks : [students], the entry in place of the grade after the last known one, such as AB
+    table : the rows for people: one for each student (wide), or for each student and term in the
+        order of `students` (long); the first column, `student`, holds their names
+    rows : number of rows read
+    left_out : number of rows left out, by reason
     """
 
     students: Students
@@ -52,33 +51,33 @@ class Read:
 
 
 def read(path: Path, data: Data) -> pd.DataFrame:
-    """Read every column of a table, as `read_marked` does."""
+    """Read every column of a table; see `read_marked`."""
     return read_marked(path, data)[0]
 
 
 def read_marked(
     path: Path, data: Data, columns: Sequence[str] | None = None, optional: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a table as it stands, and the marks in its columns of grades.
+    """Read and check a table, and the marks in its columns of grades.
 
     Parameters
     ----------
-    columns : names of those to read, optional; None reads every column
-    optional : those of `columns` that may be missing, and are left out then
+    columns : names of the columns to read; None for all
+    optional : those of `columns` that may be missing
 
     Returns
     -------
-    table : indexed by the row as a spreadsheet counts it. Names, terms, static and group columns
-        are text (of transcripts as categories, which is faster), spelt as `data.spellings` says;
-        grades and numeric columns are numbers; others are as they were found. Empty rows at the end
-        and columns without a name are left out.
-    marks : what stands in the columns of grades where there is no number, "" where nothing does
+    table : indexed by spreadsheet row. Ids, terms, static and group columns are text (categorical
+        in transcripts, which is faster), spelt as `data.spellings` says; grades and numeric columns
+        are numbers; others are unchanged. Empty rows at the end and columns without a name are left
+        out.
+    marks : the entries in the columns of grades where there is no number, "" where empty
 
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing or there twice, a cell is no number where one
-        belongs, or a grade is out of range.
+        The file cannot be read, a column is missing or duplicate, a cell is not a number where one
+        is needed, or a grade is out of range.
     """
     frame = _read_file(path, data, columns, optional)
     words = [mark for mark in data.missing if as_numbers([mark]).isna().all()]
@@ -88,7 +87,7 @@ def read_marked(
     for column in frame:
         cells = frame[column]
         if column in data.grade_columns:
-            # A 0 that is no grade may be a number elsewhere, such as of courses failed.
+            # A 0 may mean "no grade" here, but be a number elsewhere, such as of failed courses.
             frame[column] = numbers(path, cells, data.missing, data.decimal, data.letters)
             marked[column] = marks(cells, frame[column])
             outside = frame[column][(frame[column] < low) | (frame[column] > high)]
@@ -106,9 +105,9 @@ def read_marked(
 
 
 def read_cells(path: Path, data: Data) -> pd.DataFrame:
-    """Read every column that has a name, nothing checked: what stands in the cells, as text.
+    """Read every column that has a name as text, unchecked.
 
-    It is indexed by the row as a spreadsheet counts it; "" where a cell is empty.
+    The result is indexed by spreadsheet row; empty cells are "".
 
     Raises
     ------
@@ -119,16 +118,16 @@ def read_cells(path: Path, data: Data) -> pd.DataFrame:
 
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
-    """What stands in the cells, as text."""
+    """The cells as text, "" where empty."""
     texts = {}
     for column, cells in frame.items():
-        places, found = pd.factorize(cells)  # each text once
+        places, found = pd.factorize(cells)  # convert each distinct cell once
         texts[column] = np.array([*map(name, found), ""], dtype=object)[places]
     return pd.DataFrame(texts, frame.index, dtype=str)
 
 
 def suffix(path: Path) -> str:
-    """The ending of a file that is there and may be a table: .csv or .xlsx."""
+    """The extension of an existing file that may be a table: .csv or .xlsx."""
     if not path.is_file():
         raise InputError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
     ending = path.suffix.lower()
@@ -141,7 +140,7 @@ def suffix(path: Path) -> str:
 
 
 def without_blank(path: Path, frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The rows in which anything stands in one of these columns of `read_marked`."""
+    """The rows with a value in at least one of these columns of `read_marked`."""
     numeric = pd.api.types.is_numeric_dtype
     cells = [own.notna() if numeric(own) else own != "" for _, own in frame[columns].items()]
     filled = np.any(cells, axis=0)
@@ -155,21 +154,21 @@ def codes_of(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[Codes, list[l
     codes, vocabulary = np.zeros((len(frame), len(columns)), np.int32), []
     for number, column in enumerate(columns):
         places, texts = pd.factorize(frame[column])
-        found, own = factorized([texts.to_numpy(dtype=str)])  # each text once
+        found, own = factorized([texts.to_numpy(dtype=str)])  # each distinct text once
         codes[:, number] = found[places, 0]
         vocabulary += own
     return codes, vocabulary
 
 
 def at_next_term(marks: Texts, students: Students) -> Texts:
-    """What stands in the term after the last known one of each student; marks [students, terms]."""
+    """Each student's entry in the term after the last known grade, from marks [students, terms]."""
     last = marks.shape[1] - 1
     found = marks[np.arange(len(students)), np.minimum(students.next_term, last)]
     return np.where(students.next_term > last, "", found)
 
 
 def schema_of(data: Data, terms: list[str], calendar: list[str]) -> Schema:
-    """What `data` says of the students of a table with these terms."""
+    """The schema of a table with these terms, read as `data` says."""
     columns = (data.static, data.numeric, data.ahead)
     scale = (data.grade_range[0], data.grade_range[1])
     simulated = data.table == SIMULATED
@@ -183,7 +182,7 @@ def _read_file(
     optional: Sequence[str],
     checked: bool = True,
 ) -> pd.DataFrame:
-    """The cells below the column names, down to the last row that is filled in."""
+    """The cells below the column names, down to the last non-empty row."""
     used = partial(_places, path, data, columns, optional)
     if suffix(path) == ".csv":
         texts = _text_columns(data) if checked else None
@@ -201,7 +200,7 @@ def _read_file(
         if rows:
             raise InputError(
                 f"{path}: row {some.index[-rows]}{' and below' if rows > 1 else ''} looks like a total "
-                f"or a note. If it is no student, set data.footer_rows to {data.footer_rows + rows}; "
+                f"or a note. If it is not a student, set data.footer_rows to {data.footer_rows + rows}; "
                 "if it is one, fill in the student's id"
             )
     places = used(header)
@@ -213,7 +212,7 @@ def _read_file(
 
 
 def _filled_rows(frame: pd.DataFrame) -> int:
-    """How many rows there are up to the last one that is filled in."""
+    """Number of rows up to the last non-empty one."""
     if frame[-1:].notna().any(axis=None):
         return len(frame)
     return int(np.flatnonzero(frame.notna().any(axis=1)).max(initial=-1)) + 1
@@ -231,7 +230,7 @@ def _places(
     optional: Sequence[str],
     header: list[str],
 ) -> list[int]:
-    """The places of the columns that are looked for, or of all that have a name."""
+    """Indices of the requested columns, or of all that have a name."""
     if not any(header):
         raise InputError(f"{path}: row {data.header_row} is empty; allowed: the column names")
     looked_for = dict.fromkeys(columns if columns is not None else filter(None, header))
@@ -240,7 +239,7 @@ def _places(
         same = [str(n) for n, each in enumerate(header, 1) if numbered.fullmatch(each)]
         if same and column not in header:
             raise InputError(
-                f"{path}: column {column!r} stands {len(same)} times (columns {', '.join(same[:20])}); "
+                f"{path}: column {column!r} occurs {len(same)} times (columns {', '.join(same[:20])}); "
                 f"allowed: once, or say which, such as '{column} (1)'"
             )
         if column not in header and column not in optional:
@@ -249,7 +248,7 @@ def _places(
 
 
 def _found(data: Data, header: list[str], looked_for: dict[str, None]) -> str:
-    """Which columns there are; no word of them where data.header_row may name a student's row."""
+    """Which columns were found; only their number if header_row may be a student's row."""
     if looked_for.keys().isdisjoint(header) or any(map(_NUMERIC.fullmatch, header)):
         return (
             f"row {data.header_row} has {len(header)} columns; is it the one with the column names "

@@ -1,4 +1,4 @@
-"""The order of terms, by what they are called."""
+"""The chronological order of terms, from their names."""
 
 import re
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ Keys = list[tuple[float, ...]]
 
 
 def ordered(terms: Sequence[str]) -> list[str] | None:
-    """Different terms, the earliest first; None if their names do not tell.
+    """Distinct terms in chronological order; None if their names do not determine it.
 
-    They are numbers, dates, a season and a year (Fall 2019), or texts that differ only in their
+    Names can be numbers, dates, a season and a year (Fall 2019), or texts that differ only in
     numbers (2019-1, 2019/20-2, Term 3).
     """
     for keys in (_numbers(terms), _dates(terms), _seasons(terms), _texts(terms)):
         if keys:
-            # 2019.1 and 2019.10 are one number: who knows whether they are one term?
+            # 2019.1 and 2019.10 are the same number, but maybe not the same term.
             return [terms[row] for row in _order(keys)] if len({*keys}) == len(keys) else None
     return None
 
 
 def form(term: str) -> str:
-    """What the names of terms that can be put in order have in common."""
+    """The pattern of a term's name, equal for all terms that can be put in order."""
     return re.sub(r"\d+", "0", re.sub("|".join([*_SEASONS, *_WINTER]), "season", term.casefold()))
 
 
@@ -39,7 +39,7 @@ def _numbers(terms: Sequence[str]) -> Keys:
 
 
 def _dates(terms: Sequence[str]) -> Keys:
-    """Nothing where the formats that fit differ in the order: is 1/2/2024 in January?"""
+    """Days; nothing if the formats that fit give different orders: is 1/2/2024 in January?"""
     fitting: list[Keys] = []
     for each in _DATES:
         try:
@@ -65,7 +65,7 @@ def _seasons(terms: Sequence[str]) -> Keys:
         else:
             seasons.add(_SEASONS[words[0]])
         keys.append((float(numbers[0]), float(_SEASONS.get(words[0], 4))))
-    # Winter 2020 begins in January where there is a spring or a fall, in October where not.
+    # Winter 2020 starts in January if there are also spring or fall terms, otherwise in October.
     return [] if 1 in winters and seasons - {2} else keys
 
 

@@ -1,4 +1,4 @@
-"""Whether a strange table holds transcripts, and in which columns."""
+"""Recognize transcripts in an unfamiliar table, and find their columns."""
 
 import re
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from nextsem.reading.columns import Column, Remarks, again, listed
 from nextsem.reading.terms import ordered
 
 _TERMS = 300  # at most
-_STUDY_TERMS = 20  # at most, if they are semesters of a student's studies, and not of the calendar
-_TWICE = 0.02  # of the rows may be of a student and term that another row is of
-_ROWS = 1.3  # of a student, at least
+_STUDY_TERMS = 20  # at most, if they count a student's own semesters, not calendar terms
+_TWICE = 0.02  # share of rows that repeat a student and term, at most
+_ROWS = 1.3  # per student, at least
 
 
 @dataclass(frozen=True)
 class Transcripts:
-    """The columns that say whose grade, when, and which.
+    """The columns of student, term and grade.
 
-    `terms` are all in order, where a term has the same place for every student; else empty.
+    `terms` are all terms in order, if a term has the same place for every student; else empty.
     """
 
     student: Column
@@ -26,7 +26,7 @@ class Transcripts:
 
 
 def transcripts(found: list[Column], remarks: Remarks) -> Transcripts | None:
-    """The columns of a table that has a row for each student and term; None if it has not."""
+    """The columns of a table with a row for each student and term; None for other tables."""
     for student, term in _pairs(found):
         twice = again(student, term)
         graded = [each for each in found if each not in (student, term) and _likely(each) > 0]
@@ -49,12 +49,12 @@ def transcripts(found: list[Column], remarks: Remarks) -> Transcripts | None:
 
 
 def why_not(found: list[Column]) -> str:
-    """Why there is nothing to forecast in a table, and what is allowed."""
+    """Why a table cannot be used, and what is allowed."""
     for student, term in _pairs(found):
         for other in _terms(found):
             if other is not term and not again(student, term, other).any():
                 both = f"{term.name} and {other.name}"
-                return f"the term stands in two columns, {both}; allowed: one, such as 2019-1"
+                return f"the term is in two columns, {both}; allowed: one, such as 2019-1"
         if again(student, term).mean() > _TWICE:
             return (
                 f"has several rows with the same {student.name} and {term.name}; allowed: one for each "
@@ -67,7 +67,7 @@ def why_not(found: list[Column]) -> str:
 
 
 def _pairs(found: list[Column]) -> list[tuple[Column, Column]]:
-    """Columns that may be student and term, the likeliest first."""
+    """Pairs of columns that may be student and term, the likeliest first."""
     others = ("grade", "term", "person", "gender", "counted", "no_id")
     students = [
         each
@@ -82,7 +82,7 @@ def _pairs(found: list[Column]) -> list[tuple[Column, Column]]:
 
 
 def _terms(found: list[Column]) -> list[Column]:
-    """Columns that may say when, those that tell most apart first."""
+    """Columns that may be the term, those with most distinct values first."""
     others = ("grade", "counted", "of_all", "ahead")
     terms = [
         each
@@ -96,7 +96,7 @@ def _terms(found: list[Column]) -> list[Column]:
 
 
 def _likely(column: Column) -> float:
-    """How likely a column holds the grades of terms, 0 or less if not."""
+    """Score of a column as the grade of a term, 0 or less if it is none."""
     graded = column.named("grade")
     if not column.may_be_grades() or (column.named("code") and not graded):
         return 0

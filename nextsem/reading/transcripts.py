@@ -14,28 +14,27 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 from nextsem.students.students import UNKNOWN, Integers, Schema, Students, Texts, carried_forward
 
-TERM, GRADE = "term", "grade"  # columns of what is written, beside STUDENT
+TERM, GRADE = "term", "grade"  # columns of output tables, next to STUDENT
 Places = tuple[Integers, Integers]
 
 
 def read_long(path: Path, data: Data, to_come: bool = False) -> Read:
     """Read students from transcripts; blank rows are left out.
 
-    A student's terms are counted in the order of the term column, or as `data.terms` lists them.
-    A row without a grade is a gap that counts. What a row tells besides is known from then on,
-    columns of `data.ahead` tell of their own term alone. A group is the last one that is known.
+    A student's terms are numbered in the order of the term column, or as `data.terms` lists them.
+    A row without a grade counts as a term. Other values in a row are known from then on, those of
+    `data.ahead` belong to their own term only. A student's group is the last known one.
 
     Parameters
     ----------
-    to_come : whether group columns may be missing, and everybody has a term to come. Otherwise
-        terms after the last one in which anybody has a grade are left out: nobody could learn
-        from others what comes of them
+    to_come : whether group columns may be missing, and everybody has a next term. Otherwise terms
+        after the last one in which anybody has a grade are left out, as they have no training data
 
     Raises
     ------
     InputError
-        Besides what `read_marked` refuses: a student or a term is empty, two rows are of one
-        student and term, or the terms cannot be put in order.
+        As in `read_marked`; also if a student or a term is empty, two rows have the same student
+        and term, or the terms cannot be put in order.
     """
     others = [*data.static, *data.numeric]
     for column in {STUDENT, TERM, GRADE}.intersection([*others, *data.groups]):
@@ -97,9 +96,9 @@ def read_long(path: Path, data: Data, to_come: bool = False) -> Read:
 def _students(
     schema: Schema, names: Texts, frame: pd.DataFrame, data: Data, at: Places, time: Integers
 ) -> Students:
-    """Rows as arrays; `at` is the student of each and the place among the student's terms."""
+    """Rows as arrays; `at` holds the student and the term index of each row."""
     shape = (len(names), len(schema.terms))
-    # With data.terms everybody has all terms, as in a wide table; otherwise as many as rows.
+    # With data.terms everybody has all terms, as in a wide table; otherwise one per row.
     own = np.full(shape, True)
     if not data.terms:
         own = np.arange(shape[1]) < np.bincount(at[0], minlength=shape[0])[:, None]
@@ -112,7 +111,7 @@ def _students(
         whole[at] = values
         if column in schema.ahead or not column:
             return whole
-        # Before a student's first row holds what that row tells, as in a wide table.
+        # Terms before a student's first row get the values of that row, as in a wide table.
         whole = np.where(places < first, whole[np.arange(len(whole)), first[:, 0]][:, None], whole)
         unknown = np.isnan(whole) if np.isnan(missing) else whole == missing
         carried = carried_forward(whole[..., None], unknown[..., None])[..., 0]
@@ -131,7 +130,7 @@ def _students(
 
 
 def _last_known(groups: pd.DataFrame, student: Integers, students: int) -> pd.DataFrame:
-    """The last group that is filled in of each student, "" if none; rows are in order of terms."""
+    """Each student's last non-empty group, "" if none; rows are in order of terms."""
     last = {}
     for column, texts in groups.items():
         (codes, found), filled = pd.factorize(texts), (texts != "").to_numpy()
@@ -142,13 +141,13 @@ def _last_known(groups: pd.DataFrame, student: Integers, students: int) -> pd.Da
 
 
 def _times(column: pd.Series, calendar: list[str]) -> Integers:
-    """The place of each row's term in a calendar."""
+    """The index of each row's term in a calendar."""
     codes, found = pd.factorize(column)
     return pd.Index(calendar).get_indexer(pd.Index(found, dtype=str))[codes]
 
 
 def _calendar(path: Path, column: pd.Series, data: Data) -> list[str]:
-    """The terms that there are, in order."""
+    """The terms that occur, in order."""
     found = column.drop_duplicates()
     unknown = found[~found.isin(data.terms or found)]
     if len(unknown):
@@ -164,8 +163,8 @@ def _calendar(path: Path, column: pd.Series, data: Data) -> list[str]:
         other = found[forms != forms.iloc[0]]
         second = other if len(other) else found[1:]
         raise InputError(
-            f"{path}: rows {found.index[0]} and {second.index[0]}, column {data.term!r}: which of "
-            f"{shown(found.iloc[0])} and {shown(second.iloc[0])} comes first cannot be told; list "
-            "the terms in data.terms, the first one first"
+            f"{path}: rows {found.index[0]} and {second.index[0]}, column {data.term!r}: cannot "
+            f"tell which of {shown(found.iloc[0])} and {shown(second.iloc[0])} comes first; list "
+            "the terms in data.terms, in order"
         )
     return calendar

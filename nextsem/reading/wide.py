@@ -17,13 +17,14 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
 
     Parameters
     ----------
-    to_come : whether the last semesters may have no column yet, and groups and ids none at all;
-        without an id, the row is the student's name
+    to_come : whether columns of the last semesters, groups and ids may be missing; without an id,
+        the row number is the student's name
 
     Raises
     ------
     InputError
-        Besides what `read_marked` refuses: two rows of one student.
+        As in `read_marked`; also if two rows have the same student, or a semester before the last
+        one has no column.
     """
     shown = [*data.static, *data.numeric, *data.semesters]
     if STUDENT in [*shown, *data.groups]:
@@ -67,7 +68,7 @@ def read_wide(path: Path, data: Data, to_come: bool = False) -> Read:
 
 
 def _check_semesters(path: Path, frame: pd.DataFrame, data: Data) -> None:
-    """Refuse a column of a semester that is missing before one that is there."""
+    """Reject a table without a column for a semester before an existing one."""
     there = [semester in frame for semester in data.semesters]
     last = max(place for place, each in enumerate(there) if each)
     if not all(there[:last]):
@@ -78,7 +79,7 @@ def _check_semesters(path: Path, frame: pd.DataFrame, data: Data) -> None:
 
 
 def _names(path: Path, frame: pd.DataFrame, data: Data) -> pd.Series:
-    """What to call each student: what is filled in of the columns of `data.id`, else the row."""
+    """The name of each student: the non-empty ids joined by /, else the row number."""
     names, nameless = pd.Series("", index=frame.index), np.ones(len(frame), dtype=bool)
     for column in data.id:
         filled = (frame[column] != "").to_numpy()

@@ -1,8 +1,8 @@
 """Read the cells of an .xlsx workbook.
 
-It is a zip archive of XML files, its parts. A small archive can unpack to more than a machine's
-memory; and openpyxl, which reads it, takes cells for empty that are not: a formula that nothing has
-calculated, and all but the first of merged cells. So we look through it before.
+A workbook is a zip archive of XML files, its parts. A small archive can unpack to more than the
+memory; and openpyxl takes some cells for empty that are not: formulas that were never calculated,
+and all but the first of merged cells. So the archive is inspected first.
 """
 
 import warnings
@@ -23,17 +23,17 @@ from nextsem.reading.cells import header_names, shown
 from nextsem.shared.errors import InputError
 from nextsem.shared.params import Data
 
-CELLS = 2**25  # of the rows and columns that are read
-UNPACKED = 256 * 2**20  # bytes of all parts: a sheet of some eight million cells
+CELLS = 2**25  # rows times columns, at most
+UNPACKED = 256 * 2**20  # bytes of all parts, at most: a sheet of some eight million cells
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 @dataclass
 class Sheet:
-    """A sheet, and what openpyxl does not tell of it."""
+    """A sheet, and what openpyxl does not report about it."""
 
     last_row: int = 0  # with a value in it
-    # For each column the first row below the column names whose formula has no value.
+    # By column (from 1), the first row below the column names with a formula without a value.
     uncalculated: dict[int, int] = field(default_factory=dict)
     merged: list[str] = field(default_factory=list)  # cells, such as A2:A5
     page: Any = None  # openpyxl's
@@ -42,10 +42,10 @@ class Sheet:
 def read(
     path: Path, data: Data, used: Callable[[list[str]], list[int]], checked: bool
 ) -> tuple[list[str], pd.DataFrame]:
-    """The column names, and the cells below them as objects; the columns are numbered.
+    """The column names, and the cells below them as a frame of objects with numbered columns.
 
-    `used` gives the places of the columns that will be used, or refuses the column names. If
-    `checked`, cells in these columns that only look empty are refused.
+    `used` returns the indices of the columns that will be used, or rejects the column names. If
+    `checked`, cells in these columns that only look empty are rejected.
     """
     first = data.header_row + 1
     with opened(path, data.header_row, data.sheet) as sheets:
@@ -57,29 +57,29 @@ def read(
             header.pop()
         places = used(header)
         size = (sheet.last_row - data.header_row) * len(header)
-        if size > CELLS:  # openpyxl fills up short rows
+        if size > CELLS:  # openpyxl pads short rows
             raise InputError(f"{path}: has {size:,} cells; allowed: {CELLS:,}; save it as .csv")
         if checked:
             _check(path, sheet, data, {place + 1: header[place] for place in places})
         rows = sheet.page.iter_rows(min_row=first, max_col=len(header), values_only=True)
         cells = [*islice(rows, max(0, sheet.last_row - data.header_row))]
-    # Of objects: as floats, long ids would be others.
+    # As objects, since floats would change long ids.
     frame = pd.DataFrame(cells, columns=range(len(header)), dtype=object)
     return header, frame.set_axis(pd.RangeIndex(first, first + len(frame)))
 
 
 @contextmanager
 def opened(path: Path, header_row: int, name: str) -> Iterator[dict[str, Sheet]]:
-    """The sheets of a workbook by their names, the one of this name, if any, first."""
+    """The sheets of a workbook by name; the sheet `name`, if given, comes first."""
     try:
         parts = _look_through(path, header_row)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they tell what openpyxl cannot write back
+            warnings.simplefilter("ignore")  # about content that openpyxl cannot write back
             book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
         with closing(book):
             sheets = {}
             for page in book.worksheets:
-                page.reset_dimensions()  # some programs write down a size that is too small
+                page.reset_dimensions()  # some programs declare too small a size
                 sheets[page.title] = parts[page._worksheet_path]
                 sheets[page.title].page = page
             if not sheets:
@@ -90,13 +90,13 @@ def opened(path: Path, header_row: int, name: str) -> Iterator[dict[str, Sheet]]
             yield {name: sheets[name], **sheets} if name else sheets
     except InputError:
         raise
-    except Exception as error:  # openpyxl has no error of its own: a broken file raises anything
+    except Exception as error:  # a broken file makes openpyxl raise anything
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: cannot be read as an .xlsx file: {reason}") from None
 
 
 def _check(path: Path, sheet: Sheet, data: Data, used: dict[int, str]) -> None:
-    """Refuse cells that only look empty, in columns that are used and rows of students."""
+    """Reject cells that only look empty, in used columns and rows of students."""
     last = sheet.last_row - data.footer_rows
     for column, row in sheet.uncalculated.items():
         if column in used and row <= last:
@@ -109,19 +109,19 @@ def _check(path: Path, sheet: Sheet, data: Data, used: dict[int, str]) -> None:
         for column, name in used.items():
             if left <= column <= right and bottom > data.header_row and top <= last:
                 raise InputError(
-                    f"{path}: cells {merged}, column {name!r}: are merged; allowed: below the "
-                    "column names a cell for each value"
+                    f"{path}: cells {merged}, column {name!r}: are merged; allowed: one cell per "
+                    "value below the column names"
                 )
 
 
 def _look_through(path: Path, header_row: int) -> dict[str, Sheet]:
-    """Every sheet of cells in a workbook, by the name of its part."""
+    """The sheets of a workbook, by the name of the part."""
     sheets = {}
     with zipfile.ZipFile(path) as book:
-        # Python unpacks no more of a part than what it declares here.
+        # Python unpacks no more of a part than its declared size.
         if sum(part.file_size for part in book.infolist()) > UNPACKED:
             raise ValueError(f"it unpacks to more than {UNPACKED // 2**20} MiB; save it as .csv")
-        # Some programs write 0 for what a formula gives, and leave it to the next to calculate it.
+        # Some programs write 0 as a formula's value, and leave the calculation to the next program.
         to_calculate = b'fullCalcOnLoad="1"' in book.read("xl/workbook.xml")
         for part in book.namelist():
             if "worksheets/" in part and part.endswith(".xml"):
@@ -132,7 +132,7 @@ def _look_through(path: Path, header_row: int) -> dict[str, Sheet]:
 
 
 def _sheet(elements: Iterator[tuple[str, Any]], header_row: int, to_calculate: bool) -> Sheet:
-    """What is to be known of a sheet; its elements are let go as they are read."""
+    """Inspect a sheet; its elements are freed as they are read."""
     sheet = Sheet()
     row = column = 0
     for event, element in elements:
@@ -146,7 +146,7 @@ def _sheet(elements: Iterator[tuple[str, Any]], header_row: int, to_calculate: b
             value, formula = element.find(f"{_MAIN}v"), element.find(f"{_MAIN}f")
             if formula is not None and row > header_row:
                 sheet.last_row = row
-                # A formula that gives an empty text says that it gives a text.
+                # A formula with an empty text as its value has the type "str".
                 empty = (value is None or not value.text) and element.get("t") != "str"
                 if empty or to_calculate:
                     sheet.uncalculated.setdefault(column, row)

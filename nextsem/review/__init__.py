@@ -1,1 +1,1 @@
-"""What two revisions differ in, what that is worth, and how it is told; reads only what is in Git."""
+"""Compare two revisions: what differs, and whether errors changed; reads only what is in Git."""

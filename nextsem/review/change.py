@@ -1,4 +1,4 @@
-"""What a change did: parameters, code and data that differ, and the errors on the same folds."""
+"""The effect of a change: what differs in parameters, code, data, and errors on the same folds."""
 
 import io
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CROSSVALIDATION, TEST = "metrics/crossvalidation.json", "metrics/test.json"
 DATA, FOLD_ERRORS = "metrics/data.json", "metrics/plots/fold_errors.csv"
 LIST = "data/predictions/list.csv"
 TOLERANCE = "review.tolerance"
-# What stands in the table of metrics; `dvc metrics diff` has all the others.
+# The metrics in the table; `dvc metrics diff` shows all the others.
 OUT_OF_FOLD = {
     "forecasters.network.mse": "mean squared error, out of fold",
     "forecasters.network.mae": "mean absolute error, out of fold",
@@ -34,22 +34,21 @@ OUT_OF_FOLD = {
     "forward.list.network.precision": "precision of the list, forward in time",
 }
 ON_TEST = {"mse": "mean squared error, test rows", "mae": "mean absolute error, test rows"}
-# Their errors depend on the grades and the folds alone: the same errors are of the same students.
+# Baselines whose errors depend only on grades and folds: equal errors mean the same students.
 FINGERPRINTS = ["mean", "last"]
-MOST_REPEATS = 20  # that are worth the time
+MOST_REPEATS = 20  # more are not worth the time
 
 Verdict = Literal["better", "no worse", "worse", "can't tell", "not comparable", "no fold differs"]
 
 
 @dataclass(frozen=True)
 class OnFolds:
-    """The networks of two revisions on the folds that both have.
+    """Errors of the networks of two revisions on their common folds.
 
     Attributes
     ----------
     before, after : [folds * repeats], mean squared error of each fold, squared grade points
-    folds : in each repeat
-    forecasts : in each repeat
+    folds, forecasts : number of each per repeat
     """
 
     before: Numbers
@@ -63,35 +62,35 @@ class OnFolds:
 
     @cached_property
     def difference(self) -> Difference:
-        """Of the error, after less before."""
+        """The difference of the errors, after - before, in squared grade points."""
         return paired_difference(self.after.tolist(), self.before.tolist(), self.folds)
 
     @property
     def correlation(self) -> float:
-        """Of the students' squared errors before and after, as far as the folds show it."""
+        """The correlation of squared errors before and after, over the folds."""
         return float(np.nan_to_num(np.corrcoef(self.before, self.after)[0, 1]))
 
     def detectable(self, times: int = 1) -> float:
-        """The true difference that shows in four cases of five, with `times` as many such repeats."""
+        """The true difference found with a power of 80 %, with `times` as many such repeats."""
         after, before = (times * each.tolist() for each in (self.after, self.before))
         difference = paired_difference(after, before, self.folds)
         return significance.detectable(difference, len(after))
 
     def needed(self, tolerance: float) -> dict[str, int]:
-        """What would tell a difference of the tolerance: enough `repeats`, or else `forecasts`."""
+        """How many `repeats`, or else `forecasts`, would detect a difference of `tolerance`."""
         if tolerance == 0:
             return {}
         most = max(MOST_REPEATS // self.repeats, 1)
         for times in range(2, most + 1):
             if self.detectable(times) <= tolerance:
                 return {"repeats": times * self.repeats}
-        more = (self.detectable(most) / tolerance) ** 2  # the variance falls with their number
+        more = (self.detectable(most) / tolerance) ** 2  # the variance is inversely proportional
         forecasts = float(f"{self.forecasts * more:.1e}")
         return {"repeats": most * self.repeats, "forecasts": int(forecasts)}
 
 
 class Metric(NamedTuple):
-    """A figure before and after, and by how much it rose; each None where that is not known."""
+    """A metric before and after, and the difference; each None if unknown."""
 
     title: str
     before: float | None
@@ -100,12 +99,12 @@ class Metric(NamedTuple):
 
 
 def verdict(difference: Difference, tolerance: float, p: float | None = None) -> Verdict:
-    """What a difference of errors on the same folds says of the change.
+    """The verdict on a change, from the difference of errors on the same folds.
 
     Parameters
     ----------
-    tolerance : by how much the mean squared error may rise, squared grade points
-    p : corrected for how many changes are looked at; by default the difference's own
+    tolerance : how much the mean squared error may rise, squared grade points
+    p : corrected for the number of changes compared; by default the difference's own
     """
     sure = (difference.p if p is None else p) < 1 - LEVEL
     if sure and difference.difference < 0:
@@ -117,7 +116,7 @@ def verdict(difference: Difference, tolerance: float, p: float | None = None) ->
 
 @dataclass(frozen=True)
 class Change:
-    """What a change did; InputError where a revision lacks a file that the answer needs."""
+    """The effect of a change; properties raise InputError if a revision lacks a necessary file."""
 
     base: Revision
     head: Revision
@@ -128,7 +127,7 @@ class Change:
 
     @cached_property
     def tolerance(self) -> float:
-        """The base's, so that a change does not set its own; squared grade points."""
+        """Tolerance of the base, so that a change cannot set its own; squared grade points."""
         own = self.head.parameters.get(TOLERANCE, 0.0)
         return float(self.base.parameters.get(TOLERANCE, own))
 
@@ -138,7 +137,7 @@ class Change:
 
     @cached_property
     def code(self) -> dict[str, list[str]]:
-        """Rooms and stages that the pipeline runs and that differ, and their files that do."""
+        """Packages and stages of the pipeline that differ, and which of their files do."""
         names = {name for each in self.both for name in each.checksums("deps") if is_code(name)}
         files = changed_files(self.base, self.head)
         found = {
@@ -149,7 +148,7 @@ class Change:
 
     @cached_property
     def data(self) -> dict[str, tuple[Any, Any]]:
-        """What differs in the table that is read, and in the rows of it that are used."""
+        """Differences in the input table, and in the rows used."""
         before, after = (
             dict(flat(each.metrics(DATA))) | {"checksum of the table": each.table_checksum}
             for each in self.both
@@ -158,12 +157,12 @@ class Change:
 
     @cached_property
     def stale(self) -> dict[Revision, list[str]]:
-        """Of a revision whose metrics do not belong to it, what they were made without."""
+        """For each revision with outdated metrics, what changed after they were made."""
         return {each: found for each in self.both if (found := stale(each))}
 
     @cached_property
     def nothing(self) -> bool:
-        """Whether all results are the same bytes, but for the looks of pictures."""
+        """Whether all results but images are identical, and tolerance and accepted.yaml, too."""
         before, after = (
             {name: md5 for name, md5 in each.checksums("outs").items() if not name.endswith(".png")}
             for each in self.both
@@ -173,7 +172,7 @@ class Change:
 
     @cached_property
     def obstacles(self) -> list[str]:
-        """Why the errors on folds cannot be compared, if so."""
+        """Why the errors on folds cannot be compared; empty if they can."""
         found = [
             f"{each} has no {FOLD_ERRORS} of today's form"
             for each in self.both
@@ -198,7 +197,7 @@ class Change:
 
     @cached_property
     def _same_students(self) -> bool:
-        """Whether each fold that both have is of the same students and grades."""
+        """Whether the common folds have the same students and grades."""
         before, after = (in_folds(each) for each in self.both)
         repeats = min(before["repeat"].max(), after["repeat"].max())
         keys, same = ["repeat", "fold", "term"], ["students", *FINGERPRINTS]
@@ -212,7 +211,7 @@ class Change:
 
     @cached_property
     def on_folds(self) -> OnFolds | None:
-        """The errors on the folds that both have: those of the fewer repeats."""
+        """The errors on the common folds, those of the fewer repeats; None with obstacles."""
         if self.obstacles:
             return None
         errors = {"before": by_fold(self.base), "after": by_fold(self.head)}
@@ -234,22 +233,21 @@ class Change:
 
     @cached_property
     def seeds(self) -> float | None:
-        """Standard deviation of the difference between two runs that differ by their seeds alone.
+        """Standard deviation of the difference of errors between runs that differ only in seeds.
 
-        In squared grade points, as far as the networks that are averaged in each run show it.
+        In squared grade points, estimated from the networks of each run.
         """
         variance = 0.0
         for each in self.both:
-            sd = each.metrics(CROSSVALIDATION).get("members", {}).get("sd")
-            count = each.parameters.get("model.members", 1)
-            if sd is None or count < 2:
+            sd = each.metrics(CROSSVALIDATION).get("members", {}).get("sd_together")
+            if sd is None:
                 return None
-            variance += sd**2 / count
+            variance += sd**2
         return float(np.sqrt(variance))
 
     @cached_property
     def metrics(self) -> list[Metric]:
-        """The metrics that say most."""
+        """The main metrics before and after."""
         comparable = {CROSSVALIDATION: not self.obstacles, TEST: self.same_test_rows}
         before, after = (headlines(each) for each in self.both)
         result = []
@@ -262,7 +260,7 @@ class Change:
 
     @cached_property
     def same_test_rows(self) -> bool:
-        """Judged by the errors of forecasts that depend on the grades alone."""
+        """Whether the test rows are equal, judged by the errors of `FINGERPRINTS`."""
         before, after = (
             [metrics.get("n"), *(metrics.get("baselines", {}).get(name) for name in FINGERPRINTS)]
             for metrics in (each.metrics(TEST) for each in self.both)
@@ -271,16 +269,16 @@ class Change:
 
     @cached_property
     def same_points_in_time(self) -> bool:
-        """Whether both were forecast forward in time at the same points, for the same grades."""
+        """Whether both forecast the same grades at the same points in time."""
         before, after = (each.metrics(CROSSVALIDATION).get("forward", {}) for each in self.both)
         same = [before.get(name) == after.get(name) for name in ("n", *FINGERPRINTS)]
         return all(same) and [*before.get("origins", {})] == [*after.get("origins", {})]
 
     @cached_property
     def in_common(self) -> float | None:
-        """Which share of the base's lists is on those of the change.
+        """The share of the base's lists that is also on those of the change.
 
-        None where this DVC has not got the lists, which name students and are not in Git.
+        None if the lists are not in the local DVC cache; they name students and are not in Git.
         """
         contents = [each.cached(LIST) for each in self.both]
         if None in contents or self.obstacles:
@@ -291,7 +289,7 @@ class Change:
 
     @cached_property
     def usually_in_common(self) -> dict[str, float] | None:
-        """The `share` of a list that stays when only seeds and training students are others."""
+        """The `share` of a list that stays when only seeds and training students differ."""
         own = self.base.metrics(CROSSVALIDATION).get("list", {}).get("stability", {})
         return own.get("repeats") or own.get("seeds")
 
@@ -303,7 +301,7 @@ class Change:
 
     @cached_property
     def worse(self) -> dict[str, Worse]:
-        """What got worse beyond its uncertainty, by the name by which it can be accepted."""
+        """What got significantly worse, by the name to use in accepted.yaml."""
         found = self.on_folds
         if found is None:
             return {}
@@ -320,23 +318,23 @@ class Change:
 
     @cached_property
     def accepted(self) -> dict[str, str]:
-        """What this change accepts, and the reason; what the base has came with an older change."""
+        """What this change itself accepts, and the reason; not what the base already accepts."""
         entries = changes(self.base.accepted, self.head.accepted)
         return {what: reason for what, (_, reason) in entries.items() if reason}
 
     @property
     def not_accepted(self) -> list[str]:
-        """What got worse and must be mended or accepted before the change is good."""
+        """What got worse and must be fixed or accepted before merging."""
         return [what for what in self.worse if what not in self.accepted]
 
 
 def is_code(path: str) -> bool:
-    """Whether a dependency of a stage is code of ours: a room or a stage."""
+    """Whether a dependency of a stage is our own code: a package or a stage."""
     return path.startswith(("nextsem/", "stages/"))
 
 
 def in_folds(revision: Revision) -> pd.DataFrame:
-    """The sums of squared errors in folds, without those of points in time (repeat 0)."""
+    """Sums of squared errors by fold, without those of points in time (repeat 0)."""
     table = revision.table(FOLD_ERRORS)
     return table[table["repeat"] > 0]
 
@@ -348,12 +346,12 @@ def by_fold(revision: Revision) -> "pd.Series[float]":
 
 
 def forecasts_of(revision: Revision) -> int:
-    """How many forecasts out of fold each repeat has."""
+    """Number of out-of-fold forecasts per repeat."""
     return int(in_folds(revision).query("repeat == 1")["students"].sum())
 
 
 def headlines(revision: Revision) -> dict[tuple[str, str], float | None]:
-    """The metrics that say most, by the file that they are in and a title."""
+    """The main metrics, by file and title."""
     result: dict[tuple[str, str], float | None] = {}
     for path, titles in {CROSSVALIDATION: OUT_OF_FOLD, TEST: ON_TEST}.items():
         metrics = dict(flat(revision.metrics(path)))
@@ -362,7 +360,7 @@ def headlines(revision: Revision) -> dict[tuple[str, str], float | None]:
 
 
 def stale(revision: Revision) -> list[str]:
-    """Code, parameters and metrics that are others than those of the run that dvc.lock records."""
+    """Code, parameters and metrics that differ from those of the run recorded in dvc.lock."""
     made = {name: md5 for name, md5 in revision.checksums("deps").items() if is_code(name)}
     outs = revision.checksums("outs")
     made |= {name: md5 for name, md5 in outs.items() if name.startswith("metrics/")}

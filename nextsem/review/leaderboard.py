@@ -7,9 +7,9 @@ from nextsem.review.revisions import Revision
 
 
 def markdown(base: Revision, tried: list[Revision]) -> str:
-    """The experiments that can be compared with the base, of least error first, then the others.
+    """Experiments that can be compared with the base, lowest error first, then the others.
 
-    The best of many looks better than it is, so the p-values are corrected for their number.
+    The best of many looks better than it is, so p-values are corrected for their number.
     """
     changes = [Change(base, experiment) for experiment in tried]
     compared = [

@@ -1,4 +1,4 @@
-"""Keep an experiment's results in docs/: aggregates, what made them, and one page that shows all."""
+"""Publish an experiment's results in docs/: aggregates, their provenance, and a page of all."""
 
 import json
 from pathlib import Path
@@ -11,22 +11,21 @@ from nextsem.shared.errors import InputError
 from nextsem.shared.files import whole_files, write_metrics
 
 FOLDER, PAGE = Path("docs/published"), Path("docs/results.md")
-# All that an experiment may change besides the parameters: what the pipeline makes, and tests.
+# Files that an experiment may change: parameters, outputs of the pipeline, and tests.
 MADE = ("params.yaml", "dvc.lock", "data/raw/dvc.lock", "metrics/", "tests/")
 METRICS = ("crossvalidation", "data", "test")
 
 
 def keep(name: str, experiment: Revision) -> str:
-    """Write an experiment's results to docs/published/NAME.json, and docs/results.md anew.
+    """Write an experiment's results to docs/published/NAME.json, and update docs/results.md.
 
-    Its model card, if it has one, goes to docs/published/NAME.md.
-
-    Returns the commit that the experiment was run on.
+    Its model card, if it has one, goes to docs/published/NAME.md. Returns the hash of the commit
+    that the experiment was run on.
 
     Raises
     ------
     InputError
-        It was run with code that is not committed, or lacks metrics.
+        The experiment was run with uncommitted code, or lacks metrics.
     """
     result = results(experiment)
     with whole_files() as place:
@@ -62,7 +61,7 @@ def results(experiment: Revision) -> dict[str, Any]:
 
 
 def text(folder: Path) -> str:
-    """The page of all results that a folder holds."""
+    """The page of all results in a folder, in Markdown."""
     kept = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
     cards = [name for name in kept if (folder / f"{name}.md").exists()]
     return templates().get_template("results.md").render(kept=kept, names=NAMES, cards=cards)

@@ -1,4 +1,4 @@
-"""Draw a page of one run, or of a change and what it did: one HTML file that needs no network."""
+"""Report of a run, or of a change and its effect: one self-contained HTML file."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ PREDICTED = "data/predictions/test.csv"
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, what it is of, and what it shows, in words."""
+    """A picture with its caption and its text alternative (`words`)."""
 
     caption: str
     png: bytes
@@ -36,21 +36,21 @@ class Picture:
 
     @property
     def address(self) -> str:
-        """The picture itself, in few colours: a third of the bytes."""
+        """The picture as a data URL, in few colours: a third of the bytes."""
         small = io.BytesIO()
         Image.open(io.BytesIO(self.png)).convert("RGB").quantize(64).save(small, "PNG")
         return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode()
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as on paper, in CSS pixels."""
+        """Printed width and height, in CSS pixels."""
         (width, height), inch = Image.open(io.BytesIO(self.png)).size, pictures.DOTS_PER_INCH
         return round(96 * width / inch), round(96 * height / inch)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Pictures of one kind, or why there is none."""
+    """Pictures of one kind, or a remark why there is none."""
 
     title: str
     pictures: list[Picture]
@@ -62,8 +62,8 @@ def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
 
     Parameters
     ----------
-    base : what the change is compared with; None shows the head alone
-    with_grades : whether to show grades even where they are somebody's
+    base : the revision to compare with; None to show only the head
+    with_grades : whether to show grades of real students
     """
     sections: list[Section] = []
     change = Change(base, head) if base else None
@@ -74,7 +74,7 @@ def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
         sections += [
             kept(title, path, revisions, drawn)
             for title, path in PLOTS.items()
-            if forward or not path.endswith("forward.png")  # else it says that there are none
+            if forward or not path.endswith("forward.png")  # otherwise the figure is empty
         ]
         sections += [predicted(head, with_grades), Section("Loss", once(losses(revisions)))]
     report = markdown(change) if change else alone(head)
@@ -93,7 +93,7 @@ def page(base: Revision | None, head: Revision, with_grades: bool) -> str:
 
 
 def alone(head: Revision) -> str:
-    """What is told of one revision, in Markdown."""
+    """The report of one revision, in Markdown."""
     metrics = {title: value for (_, title), value in headlines(head).items()}
     mse = next(iter(metrics.values()))
     text = templates().get_template("alone.md").render(head=head, metrics=metrics, mse=mse)
@@ -102,12 +102,12 @@ def alone(head: Revision) -> str:
 
 
 def to_html(report: str) -> tuple[str, dict[str, str]]:
-    """A report in Markdown as HTML: what is before its parts, and each part by its title."""
+    """A Markdown report as HTML: the text before the first section, and sections by title."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
 
     def html(tokens: list[Token]) -> str:
         text: str = reader.renderer.render(tokens, reader.options, {})
-        # A wide table scrolls by itself, with keys as well.
+        # A wide table scrolls on its own, also by keyboard.
         box = '<div class="wide" role="group" tabindex="0" aria-label="Table">'
         return text.replace("<table>", f"{box}<table>").replace("</table>", "</table></div>")
 
@@ -122,7 +122,7 @@ def to_html(report: str) -> tuple[str, dict[str, str]]:
 
 
 def losses(revisions: list[Revision]) -> list[Picture]:
-    """The loss curve of each revision, on the same axes."""
+    """The loss curve of each revision, with the same axis limits."""
     curves = [each.table(LOSS) for each in revisions]
     figures = [pictures.loss(curve) for curve in curves]
     for axes in (figure.axes[0] for figure in figures):
@@ -140,9 +140,9 @@ def least(curve: pd.DataFrame) -> str:
 
 
 def predicted(head: Revision, with_grades: bool) -> Section:
-    """Forecasts of the test rows by their grades, where these are there and may be shown.
+    """Forecasts against grades of the test rows, if available and allowed to be shown.
 
-    Git has no grades; they are in the workspace or in DVC's cache, or somewhere else.
+    Grades are not in Git, only in the workspace or in a DVC cache.
     """
     title = "Forecast by actual grade"
     content = head.cached(PREDICTED)
@@ -163,7 +163,7 @@ def predicted(head: Revision, with_grades: bool) -> Section:
 def kept(
     title: str, path: str, revisions: list[Revision], drawn: list[dict[str, Figure]]
 ) -> Section:
-    """A picture that the pipeline has drawn, of each revision; on the same axes, if drawn anew."""
+    """A picture of the pipeline for each revision, with the same axis limits if redrawn."""
     contents = {each: content for each in revisions if (content := each.content(path))}
     figures = [own[name] for own in drawn if (name := Path(path).stem) in own]
     if len(figures) == len(contents) == 2:
@@ -175,7 +175,7 @@ def kept(
 
 
 def redrawn(revision: Revision) -> dict[str, Figure]:
-    """The pictures of a comparison, from its figures; none if they are not of today's form."""
+    """The pictures of a comparison, redrawn from its metrics; {} if these have an older form."""
 
     def undefined(value: Any) -> Any:
         if isinstance(value, dict):
@@ -190,7 +190,7 @@ def redrawn(revision: Revision) -> dict[str, Figure]:
 
 
 def once(found: list[Picture]) -> list[Picture]:
-    """Of two pictures that are the same, one."""
+    """The pictures, or only one if both are equal."""
     if len(found) == 2 and found[0].png == found[1].png:
         return [Picture("the same in both", found[1].png, found[1].words)]
     return found
@@ -203,7 +203,7 @@ def png(figure: Figure) -> bytes:
 
 
 def words_of(path: str, revision: Revision) -> str:
-    """The errors that a picture of the pipeline shows, or the table that has its numbers."""
+    """Text alternative of a picture: its errors, or the table that has its numbers."""
     name = Path(path).stem
     shown = revision.metrics(CROSSVALIDATION).get(name, {})
     errors = [

@@ -1,4 +1,4 @@
-"""Tell what a change did, as Markdown: a verdict in plain words first, the figures below it."""
+"""The review of a change in Markdown: a verdict in plain words first, then the figures."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ PLOTS = {
 
 
 def markdown(change: Change, links: str | None = None) -> str:
-    """The review of a change.
+    """The review of a change, in Markdown.
 
     Parameters
     ----------
-    links : what the addresses of the plots start with; None leaves them out
+    links : prefix of the links to the plots; None for no links
     """
     plots = {
         title: path
@@ -33,5 +33,5 @@ def markdown(change: Change, links: str | None = None) -> str:
 
 
 def templates() -> jinja2.Environment:
-    """The templates beside this file."""
+    """The Jinja environment for the templates of this package."""
     return environment(Path(__file__).parent / "templates")

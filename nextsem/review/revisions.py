@@ -1,4 +1,4 @@
-"""What a commit has in Git, or the workspace on disk: parameters, metrics and checksums."""
+"""Parameters, metrics and checksums of a commit in Git, or of the workspace."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ class Revision:
 
     Attributes
     ----------
-    name : as a person says it
+    name : for people, such as a branch
     commit : its full hash; None for the workspace
     """
 
@@ -33,7 +33,7 @@ class Revision:
 
     @classmethod
     def find(cls, name: str | None) -> Self:
-        """A branch, tag, commit or experiment, or InputError; None is the workspace."""
+        """A branch, tag, commit or experiment, or InputError; None for the workspace."""
         if name is None:
             return cls("the workspace", None)
         done = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -54,14 +54,14 @@ class Revision:
         return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
 
     def content(self, path: str) -> bytes | None:
-        """A file, or None where it has none."""
+        """Content of a file, None if the revision has no such file."""
         if self.commit is None:
             return Path(path).read_bytes() if Path(path).is_file() else None
         done = _git("show", f"{self.commit}:./{path}")
         return None if done.returncode else done.stdout
 
     def cached(self, path: str) -> bytes | None:
-        """An output that Git has not got: from the workspace or DVC's cache, or None."""
+        """An output not in Git, from the workspace or the DVC cache; None if in neither."""
         made = self.checksums("outs").get(path, "")
         for place in (Path(path), Path(".dvc/cache/files/md5", made[:2], made[2:])):
             if place.is_file() and md5(content := place.read_bytes()) == made:
@@ -69,14 +69,14 @@ class Revision:
         return None
 
     def text(self, path: str) -> str:
-        """A file, or InputError where it has none."""
+        """Text of a file, or InputError if the revision has no such file."""
         content = self.content(path)
         if content is None:
             raise InputError(f"{self}: has no {path}; `dvc repro` makes what belongs to the code")
         return content.decode("utf-8", errors="replace")
 
     def metrics(self, path: str) -> dict[str, Any]:
-        """A file of metrics, as it is."""
+        """Content of a metrics file."""
         text = self.text(path)
         try:
             return dict(json.loads(text))
@@ -84,12 +84,12 @@ class Revision:
             raise InputError(f"{self}: {path}: not a file of metrics: {error}") from None
 
     def table(self, path: str) -> pd.DataFrame:
-        """A .csv file; names of terms stay text."""
+        """Content of a .csv file; names of terms stay text."""
         return pd.read_csv(io.StringIO(self.text(path)), dtype={"term": str})
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Any]]:
-        """The groups of params.yaml as they are: an older revision may have others than today's."""
+        """The groups of params.yaml, unchecked: an older revision may have other parameters."""
         content = params.parse(self.text("params.yaml"), f"{self}: params.yaml")
         return {name: group for name, group in content.items() if isinstance(group, dict)}
 
@@ -104,7 +104,7 @@ class Revision:
 
     @cached_property
     def accepted(self) -> dict[str, str]:
-        """What accepted.yaml names as known to be worse, and the reason; that file may be missing."""
+        """What accepted.yaml accepts as worse, and the reason; {} without that file."""
         if self.content(ACCEPTED) is None:
             return {}
         found = params.parse(self.text(ACCEPTED), f"{self}: {ACCEPTED}") or {}
@@ -115,11 +115,11 @@ class Revision:
 
     @cached_property
     def stages(self) -> dict[str, dict[str, Any]]:
-        """What each stage was made from and what it made, by dvc.lock."""
+        """The stages of dvc.lock with their dependencies, parameters and outputs."""
         return dict(params.parse(self.text("dvc.lock"), f"{self}: dvc.lock").get("stages", {}))
 
     def checksums(self, kind: str) -> dict[str, str]:
-        """MD5 of every file or folder that a stage of dvc.lock reads (`deps`) or makes (`outs`)."""
+        """MD5 of each dependency (`deps`) or output (`outs`) of the stages in dvc.lock."""
         return {
             each["path"]: each.get("md5", "")
             for stage in self.stages.values()
@@ -127,7 +127,7 @@ class Revision:
         }
 
     def checksum(self, path: str) -> str:
-        """MD5 of a file, or of a folder's Python files and templates, as DVC has it in dvc.lock."""
+        """MD5 of a file, or of a folder's Python files and templates, computed as DVC does."""
         if path.endswith(".py") or path.startswith("metrics/"):
             return md5(self.content(path) or b"")
         files = [
@@ -146,18 +146,18 @@ class Revision:
 
     @property
     def table_checksum(self) -> str | None:
-        """MD5 of the table that the metrics were made from."""
+        """MD5 of the input table of the metrics."""
         return self.checksums("deps").get(str(self.parameters.get("data.table")))
 
     @property
     def simulated(self) -> bool:
-        """Whether that table is the very one that the stage `simulate` drew: nobody's grades."""
+        """Whether the input table is the output of the stage `simulate`, without real grades."""
         drawn = [out.get("md5") for out in self.stages.get("simulate", {}).get("outs", [])]
         return self.table_checksum is not None and self.table_checksum in drawn
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What differs, by its name; what is not there is None."""
+    """Differing values (before, after) by name; None where missing."""
     names = [*before, *(name for name in after if name not in before)]
     pairs = {name: (before.get(name), after.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
@@ -175,7 +175,7 @@ def md5(content: bytes) -> str:
 
 
 def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value within groups and lists, and its dotted name."""
+    """Yield the dotted name and value of each leaf of nested dicts and lists."""
     if isinstance(value, dict | list) and value:
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from flat(inner, f"{place}.{key}" if place else str(key))
@@ -191,7 +191,7 @@ def experiments() -> list[Revision]:
 
 
 def git(*arguments: str) -> str:
-    """What a Git command prints, or InputError if it fails."""
+    """Output of a Git command, or InputError if it fails."""
     done = _git(*arguments)
     if done.returncode:
         reason = (done.stderr.decode(errors="replace").strip() or "failed").splitlines()[0]

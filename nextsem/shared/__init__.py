@@ -1,1 +1,1 @@
-"""What all rooms share: parameters, files, errors, and how a program runs."""
+"""Shared by all packages: parameters, files, errors, and how a program runs."""

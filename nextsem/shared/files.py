@@ -1,4 +1,4 @@
-"""Write files whole or not at all."""
+"""Write files atomically: whole or not at all."""
 
 import errno
 import json
@@ -16,20 +16,20 @@ import pandas as pd
 from nextsem.shared.errors import InputError
 
 DECIMALS = 6
-PARTIAL = ".partial."  # and the process that writes it, and the output's name
+PARTIAL = ".partial."  # followed by the process id and the name of the output
 
 
 @contextmanager
 def whole_files() -> Iterator[Callable[[str | Path], Path]]:
-    """Give each output a path to write to, and put them all in place at the end.
+    """Give each output a temporary path to write to, and move them all into place at the end.
 
-    If anything fails before that, what stood there is left as it was. What a killed process left
-    half-written is removed by the next one that writes the same output.
+    If anything fails before that, existing files stay unchanged. A partial file left by a killed
+    process is removed by the next process that writes the same output.
 
     Yields
     ------
-    A function from an output's path to the path to write to, in the same folder and with the same
-    ending; the folder is made if need be.
+    A function from an output's path to its temporary path, in the same folder and with the same
+    extension. It creates the folder if necessary.
     """
     partial: dict[Path, Path] = {}
 
@@ -42,18 +42,18 @@ def whole_files() -> Iterator[Callable[[str | Path], Path]]:
 
     try:
         yield place
-        for path in partial:  # before the first one is put in place
+        for path in partial:  # before any file is moved
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
         with _undisturbed():
             for path, written in partial.items():
                 written.replace(path)
-    except InputError as error:  # is to name the output, too
+    except InputError as error:  # must name the output, not the temporary file
         told = str(error)
         for path, written in partial.items():
             told = told.replace(str(written), str(path))
         raise InputError(told) from None
-    except OSError as error:  # is to name the output
+    except OSError as error:  # must name the output, too
         names = {str(written): str(path) for path, written in partial.items()}
         last = next(reversed(names.values()), None)
         error.filename = names.get(error.filename, error.filename or last)
@@ -64,7 +64,7 @@ def whole_files() -> Iterator[Callable[[str | Path], Path]]:
 
 
 def _remove_left_over(path: Path) -> None:
-    """Remove what processes that are no more have written of an output."""
+    """Remove partial files of an output whose processes no longer run."""
     for left in path.parent.glob(f"{PARTIAL}*"):
         process, _, name = left.name.removeprefix(PARTIAL).partition(".")
         if name == path.name and process.isdigit() and not _runs(int(process)):
@@ -76,16 +76,16 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # It is somebody else's.
+    except PermissionError:  # It runs, as another user.
         return True
     return True
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put off signals that would end the process."""
+    """Delay SIGINT and SIGTERM until the block has ended."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # Python hears signals in the main thread alone.
+        yield  # Python handles signals in the main thread only.
         return
     heard: list[int] = []
     ends: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
@@ -100,7 +100,7 @@ def _undisturbed() -> Iterator[None]:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table as UTF-8 with Unix line ends, the same bytes on every system."""
+    """Write a table as UTF-8 with Unix line endings, the same bytes on every system."""
     frame.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 
@@ -116,7 +116,7 @@ def _rounded(value: Any) -> Any:
         return [_rounded(inner) for inner in value]
     if isinstance(value, bool | str | None):
         return value
-    if isinstance(value, Integral):  # NumPy's are, too
+    if isinstance(value, Integral):  # also NumPy integers
         return int(value)
     number = round(float(value), DECIMALS)
     return number + 0.0 if abs(number) < float("inf") else None

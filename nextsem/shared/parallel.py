@@ -1,7 +1,7 @@
-"""Run tasks side by side: on this machine, or where a Dask scheduler is named.
+"""Run tasks in parallel: on this machine, or on the workers of a Dask scheduler.
 
-Workers of Dask run the code that they loaded when they were started, in the environment of then.
-So each proves that both are ours before it runs a task.
+A Dask worker runs the code and the environment that it was started with. So each worker is checked
+to have the same ones as this process before it runs a task.
 """
 
 import os
@@ -19,17 +19,17 @@ from joblib import Parallel
 from nextsem.shared.errors import InputError
 from nextsem.shared.kernels import HELD, PINS
 
-SCHEDULER = "NEXTSEM_SCHEDULER"  # names one in the environment, such as tcp://10.0.0.1:8786
+SCHEDULER = "NEXTSEM_SCHEDULER"  # holds its address, such as tcp://10.0.0.1:8786
 LIBRARIES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy", "torch")
-REMEDY = "start it anew in our folder: dask worker ADDRESS --preload-nanny nextsem"
-PATIENCE = 10  # seconds in which a scheduler is to answer
+REMEDY = "restart it in our folder: dask worker ADDRESS --preload-nanny nextsem"
+PATIENCE = 10  # seconds to wait for the scheduler
 
 Task = tuple[Callable[..., Any], Sequence[Any], dict[str, Any]]  # as joblib's `delayed` makes it
 
 
 @cache
 def identity() -> dict[str, str]:
-    """What decides on the bytes of a result, as it was when this was first asked."""
+    """Versions of all that affects the bytes of a result, as of the first call."""
     package, code = Path(__file__).parents[1], sha256()
     for file in sorted(package.rglob("*.py")):
         code.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
@@ -42,12 +42,12 @@ def identity() -> dict[str, str]:
     }
 
 
-if "distributed" in sys.modules:  # It may be a worker, whose files may change from now on.
+if "distributed" in sys.modules:  # On a worker, files may change after it has started.
     identity()
 
 
 def scheduler() -> str | None:
-    """The address of the Dask scheduler that is named, if one is."""
+    """The address of the Dask scheduler, None if the environment names none."""
     return os.environ.get(SCHEDULER) or None
 
 
@@ -57,20 +57,20 @@ def side_by_side(
     on_done: Callable[[], None] = lambda: None,
     threads: bool = False,
 ) -> list[Any]:
-    """Run tasks, made by joblib's `delayed`, and give their results in their order.
+    """Run tasks, made by joblib's `delayed`, and return their results in the same order.
 
     Parameters
     ----------
-    workers : how many run at a time on this machine; 0 for one on each processor. A scheduler has
-        workers of its own.
-    on_done : called whenever a task is done
-    threads : whether those on this machine are threads of this process, not processes
+    workers : how many tasks run at a time on this machine; 0 for one per processor core. Ignored
+        with a scheduler, which has its own workers.
+    on_done : called after each task
+    threads : whether to run them in threads on this machine, not in processes
 
     Raises
     ------
     InputError
-        The scheduler cannot be reached or has no worker, a worker has other code, libraries or
-        pins, or workers died again and again.
+        The scheduler cannot be reached or has no worker, a worker has different code, libraries or
+        pins, or workers died repeatedly.
     """
     address = scheduler()
     if address is not None:
@@ -100,7 +100,7 @@ def _on_dask(address: str, tasks: Sequence[Task], on_done: Callable[[], None]) -
         for worker, theirs in found.items():
             _refuse_other(worker, theirs, identity())
         try:
-            # What all tasks are given is sent to each worker once.
+            # Arguments that all tasks share are sent to each worker once.
             sent = {
                 id(one): client.scatter([one], broadcast=True, hash=False)[0]
                 for one in tasks[0][1]
@@ -129,7 +129,7 @@ def _on_dask(address: str, tasks: Sequence[Task], on_done: Callable[[], None]) -
 def _proven(
     expected: dict[str, str], function: Callable[..., Any], *given: Any, **named: Any
 ) -> Any:
-    """Run a task on a worker, which may have come later than the others."""
+    """Run a task on a worker, after checking it: it may have joined later than the others."""
     from distributed import get_worker
 
     _refuse_other(get_worker().address, identity(), expected)

@@ -1,7 +1,7 @@
 """The parameters, typed: `params.yaml` read, checked and frozen.
 
-Every key must stand in the file, so that the file alone says what a run does. Whatever is unknown,
-of a wrong type or impossible is refused in one line.
+Every key must be in the file, so that the file alone determines a run. Anything unknown, of a wrong
+type or impossible is an `InputError` of one line.
 """
 
 import re
@@ -23,16 +23,16 @@ from pydantic import (
 from nextsem.shared.errors import InputError
 
 FILE = Path("params.yaml")
-_REASON = "  #> "  # starts a comment that `with_values` writes
+_REASON = "  #> "  # starts each comment that `with_values` writes
 
 
 def _as_text(value: Any) -> Any:
-    """A name such as 2024, or a mark such as 0, is a number to YAML and a text to us."""
+    """A number as text: YAML reads a name such as 2024, or a mark such as 0, as a number."""
     return str(value) if type(value) in (int, float) else value
 
 
 def _as_name(value: Any) -> Any:
-    """A column name, which may wrap in its cell or in this file."""
+    """A column name on one line; it may wrap in its cell or in this file."""
     return " ".join(str(value).split()) if type(value) in (int, str) else value
 
 
@@ -162,7 +162,7 @@ class Model(_Group):
 
 
 class Large(_Group):
-    """What is different where there are many students."""
+    """What differs with many students."""
 
     students: Positive
     members: int = Field(ge=1, le=10_000)
@@ -173,7 +173,7 @@ class Large(_Group):
 
 
 class Fast(_Group):
-    """How the networks of the flexible kind are fitted."""
+    """How the networks of the flexible kind are trained."""
 
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -181,7 +181,7 @@ class Fast(_Group):
 
 
 class Train(_Group):
-    """How the network is fitted."""
+    """How the network is trained."""
 
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -206,17 +206,17 @@ class Crossvalidate(_Group):
 
 
 class Intervals(_Group):
-    """The range that is given with each forecast."""
+    """The prediction interval of each forecast."""
 
     coverage: float = Field(gt=0, lt=1)
     by: Column | None
 
 
 class Evaluate(_Group):
-    """What a forecast is held against."""
+    """The risk of a low grade, and the list of students at the highest risk."""
 
     at_risk_below: float
-    capacity: int = Field(ge=5)  # figures of fewer students would tell about single ones
+    capacity: int = Field(ge=5)  # statistics of fewer students could reveal individual ones
 
 
 class Review(_Group):
@@ -226,7 +226,7 @@ class Review(_Group):
 
 
 class Run(_Group):
-    """How the work is done; no stage declares these, as they change no result."""
+    """How a run is carried out; no stage depends on these, as they change no result."""
 
     workers: int = Field(ge=0)
     log_every: Positive
@@ -253,7 +253,7 @@ def load(path: Path = FILE) -> Params:
     Raises
     ------
     InputError
-        The file is missing or no YAML, a key is unknown or missing, or a value is of a wrong type
+        The file is missing or not YAML, a key is unknown or missing, or a value is of a wrong type
         or impossible.
     """
     try:
@@ -269,12 +269,12 @@ def load(path: Path = FILE) -> Params:
 
 
 def parse(text: str, source: str) -> Any:
-    """What a text in YAML says; `source` is where it stands.
+    """The content of a YAML text; `source` names its origin in error messages.
 
     Raises
     ------
     InputError
-        It is no YAML.
+        It is not YAML.
     """
     try:
         return yaml.load(text, _Loader)  # noqa: S506 (a safe loader)
@@ -288,16 +288,16 @@ def parse(text: str, source: str) -> Any:
 
 
 def written(value: Any) -> str:
-    """A value as it stands in a parameter file, on one line."""
+    """A value as YAML on one line."""
     line = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, width=1e9)
     return line.removesuffix("\n").removesuffix("\n...")
 
 
 def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: str) -> str:
-    """The text of a parameter file with other values; keys such as `data.table`.
+    """The text of a parameter file with new values, by keys such as `data.table`.
 
-    Its comments stay, except for the reasons that were written with earlier values. Above each key
-    stands the reason for its value.
+    Its comments are kept, except the reasons of an earlier call. The reason (`why`) for a value is
+    written above its key.
 
     Raises
     ------
@@ -316,7 +316,7 @@ def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: 
         reason = "".join(f"{_REASON}{line}\n" for line in lines)
         edits.append((start.index - start.column, start.index - start.column, reason))
         edits.append((colon, colon, f" {written(left.pop(name))}"))
-        # Of a value in lines of its own, a comment beside the key stays.
+        # If the value starts on the next line, a comment after the key stays.
         own_lines = isinstance(node, yaml.CollectionNode) and not node.flow_style
         old = text.rindex("\n", 0, node.start_mark.index) if own_lines else colon
         edits.append((old, _end(node), ""))
@@ -329,14 +329,14 @@ def with_values(text: str, values: dict[str, Any], why: dict[str, str], source: 
 
 
 def _entries(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """The name (`model.flexible.members`), key and value of everything in a mapping, also within."""
+    """Dotted name (`model.flexible.members`), key and value of each entry, also of nested ones."""
     for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
         yield path + key.value, key, value
         yield from _entries(value, f"{path}{key.value}.")
 
 
 def _end(node: yaml.Node) -> int:
-    """Where a value ends; of one in lines of its own, where its last part does."""
+    """The index at which a value ends; a block value ends with its last item."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style:
         last = node.value[-1]
         node = last[1] if isinstance(node, yaml.MappingNode) else last
@@ -347,7 +347,7 @@ Group = TypeVar("Group", bound=BaseModel)
 
 
 def check(group: type[Group], content: dict[str, Any], source: str) -> Group:
-    """Parameters or a group of them, checked; `source` is where they stand.
+    """Parameters or a group of them, validated; `source` names their origin in messages.
 
     Raises
     ------
@@ -361,7 +361,7 @@ def check(group: type[Group], content: dict[str, Any], source: str) -> Group:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as DVC reads it: 1e-5 is a number, and a key may not stand twice."""
+    """YAML as DVC reads it: 1e-5 is a number, and a key may not occur twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -369,14 +369,14 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):  # others are refused below
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"'{key.value}' stands twice", key.start_mark
+                        None, None, f"'{key.value}' occurs twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML that the loader above reads as it was."""
+    """Writes YAML that the loader above reads back unchanged."""
 
 
 for _kind in (_Loader, _Dumper):
@@ -388,8 +388,8 @@ for _kind in (_Loader, _Dumper):
 
 
 def _explain(error: ValidationError, group: type[BaseModel]) -> str:
-    """The first thing that is wrong, and how many more there are."""
-    # A misspelt key is unknown and missing: unknown says more.
+    """The first error in words, and how many more there are."""
+    # A misspelt key is both unknown and missing; "unknown" is more helpful.
     first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     found = _shown(first["input"])
@@ -413,7 +413,7 @@ def _explain(error: ValidationError, group: type[BaseModel]) -> str:
 
 
 def _keys(of: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The keys of a group within a group, or with () of itself."""
+    """The keys of the group at `path` within a group; of the group itself if it is ()."""
     model: Any = of
     for name in path:
         model = model.model_fields[name].annotation

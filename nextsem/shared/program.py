@@ -1,4 +1,4 @@
-"""Run a stage or a command, and tell errors that a person can mend in a line or two."""
+"""Run a stage or a command; print errors that a user can fix in a line or two."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from nextsem.shared.errors import InputError
 def run(main: Callable[[], None]) -> None:
     """Run a program's `main` and end the process with exit status 0, or 1 after an error.
 
-    Ctrl-C and SIGTERM end it by that signal, once what is half-written has been removed.
+    Ctrl-C and SIGTERM end it by that signal, after partial files have been removed.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -23,7 +23,7 @@ def run(main: Callable[[], None]) -> None:
         print(f"{_name()}: ended by {signal.Signals(number).name}", file=sys.stderr, flush=True)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    except BrokenPipeError:  # whoever read what we print has heard enough
+    except BrokenPipeError:  # the reader of our output has closed it, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
@@ -43,7 +43,7 @@ def _name() -> str:
 
 
 def _in_short(error: Exception) -> str | None:
-    """One or two lines for an error that a person can mend; None for any other."""
+    """One or two lines for an error that a user can fix; None for any other."""
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("nextsem"):

@@ -1,4 +1,4 @@
-"""Files that are public elsewhere: fetched, or copied, and their bytes checked."""
+"""Public files, downloaded or copied, with their checksums verified."""
 
 import hashlib
 import urllib.request
@@ -10,18 +10,18 @@ TIMEOUT = 30  # seconds
 
 
 def public_file(address: str, md5: str, variable: str, copy: str | None) -> bytes:
-    """The bytes of a public file, from its address, or from a copy on this machine.
+    """The bytes of a public file, from its URL, or from a copy on this machine.
 
     Parameters
     ----------
-    md5 : of the right bytes
-    variable : name of the environment variable that can name a copy
-    copy : path of that copy, if there is one
+    md5 : the expected checksum
+    variable : name of the environment variable that can hold the path of a copy
+    copy : that path, if it is set
 
     Raises
     ------
     InputError
-        The file cannot be fetched or read, or has other bytes.
+        The file cannot be fetched or read, or its checksum differs.
     """
     content = _read(copy, variable) if copy else _fetch(address, variable)
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,1 +1,1 @@
-"""The simulated cohort: nobody's grades, with the statistics of the published table."""
+"""The simulated cohort: no real grades, but the statistics of the published table."""

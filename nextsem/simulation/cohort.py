@@ -1,8 +1,8 @@
 """A simulated cohort that looks like the published table of semester results.
 
-Nobody's grades are in it. Each student has a latent ability, there from the start, and a latent
-drift, what becomes of them after the 1st semester: both standard normal and independent. The grade
-of student i, of college c, in semester t is
+It holds no real grades. Each student has a latent ability, constant from the start, and a latent
+drift, which acts from the 2nd semester on: both standard normal and independent. The grade of
+student i, of college c, in semester t is
 
     grade[i, t] = mean[c, t] + ability_loading[t] * ability[i] + drift_loading[t] * drift[i]
                   + noise[c, t] * normal[i, t]
@@ -34,7 +34,7 @@ NOISE_BEFORE_LAST = (0.20, 0.42, 0.40, 0.34)
 
 
 class College(NamedTuple):
-    """One college: what the published table shows of it and how it writes it."""
+    """One college: its statistics and spellings in the published table."""
 
     code: int
     students: int
@@ -54,10 +54,10 @@ COLLEGES = (
     College(241, 35, 28, "M", "F", "Roll", (7.04, 7.02, 6.80, 6.90, 7.13), 0.47),
 )
 
-# Every college counts from here, so a roll number alone names several students.
+# Every college numbers from here, so a roll number alone is not unique.
 FIRST_ROLL = 17001
 
-# What follows counts students among this many.
+# The counts below are out of this many students.
 TABLE_STUDENTS = sum(college.students for college in COLLEGES)
 WOMEN = 28
 INCOMPLETE = (  # the semesters missing, and from how many students
@@ -69,7 +69,7 @@ INCOMPLETE = (  # the semesters missing, and from how many students
     (SEMESTERS, 1),
 )
 
-# A whole number of tables, so that only the last block rounds its counts.
+# A multiple of the table's size, so that only the last block rounds its counts.
 BLOCK_STUDENTS = 561 * TABLE_STUDENTS
 
 
@@ -86,9 +86,9 @@ def blocks(students: int, seed: int) -> Iterator[pd.DataFrame]:
     Yields
     ------
     pandas.DataFrame of shape (at most 100,000, 10)
-        Consecutive rows in the published table's columns, indexed by their place in the cohort.
-        Grades are in grade points, NaN where missing. Each college's students stand together;
-        gaps and women are spread over each block in the published proportions.
+        Consecutive rows with the published table's columns, indexed by their position in the
+        cohort. Grades are in grade points, NaN where missing. Each college's students are
+        contiguous; gaps and women have the published proportions in each block.
     """
     if students < 1:
         raise ValueError(f"students = {students}: a cohort has at least 1")
@@ -110,7 +110,7 @@ def simulate(students: int, seed: int) -> pd.DataFrame:
 
 
 def _block(rows: NDArray[np.int64], students: int, generator: np.random.Generator) -> pd.DataFrame:
-    """Return these rows, given by their place in a cohort of `students`."""
+    """Return these rows, given by their positions in a cohort of `students`."""
     college_ends = _share(np.cumsum([college.students for college in COLLEGES]), students)
     college_index = np.searchsorted(college_ends, rows, side="right")
 
@@ -146,7 +146,7 @@ def _grades(college_index: NDArray[np.intp], generator: np.random.Generator) -> 
 
 
 def _remove(grades: NDArray[np.float64], generator: np.random.Generator) -> None:
-    """Put the gaps of incomplete rows into `grades`, in place."""
+    """Set the grades that incomplete rows lack to NaN, in place."""
     counts = _share(np.array([count for _, count in INCOMPLETE]), len(grades))
     incomplete = generator.choice(len(grades), counts.sum(), replace=False)
     kinds = np.split(incomplete, np.cumsum(counts)[:-1])
@@ -158,7 +158,7 @@ def _remove(grades: NDArray[np.float64], generator: np.random.Generator) -> None
 def _gender(
     college_index: NDArray[np.intp], recorded: NDArray[np.bool_], generator: np.random.Generator
 ) -> NDArray[np.object_]:
-    """Return each student's gender in their college's spelling; without a record, none."""
+    """Return each student's gender in the college's spelling; None for those with no grade."""
     woman = np.zeros(len(college_index), dtype=int)
     women = _share(np.array(WOMEN), len(college_index))
     woman[generator.choice(np.flatnonzero(recorded), women, replace=False)] = 1
@@ -169,5 +169,5 @@ def _gender(
 
 
 def _share(counts: NDArray[np.int64], students: int) -> NDArray[np.int64]:
-    """Return `counts` among TABLE_STUDENTS as counts among `students`, rounded."""
+    """Scale `counts` out of TABLE_STUDENTS to counts out of `students`, rounded."""
     return (counts * students + TABLE_STUDENTS // 2) // TABLE_STUDENTS

@@ -1,9 +1,9 @@
 """The simulated cohort as transcripts: several years of entry, a row for each student and term.
 
-A student begins in one of eight terms, two a year, and has one semester in each term from then on,
-at most five. The table ends with the last term in which somebody begins, so there are students at
-every point of their studies. Grades are those of `cohort`. A semester that is missing there has no
-row if no grade comes after it, and else a row without a grade.
+A student starts in one of eight terms, two a year, and takes one semester per term from then on, at
+most five. The table ends with the last of these eight terms, so there are students at every stage
+of their studies. Grades are those of `cohort`. A missing semester is a row without a grade if a
+grade comes after it; otherwise it has no row.
 
 Years of entry and credits are drawn at random, so they say nothing about the grades, unlike real
 ones.
@@ -22,15 +22,15 @@ CREDITS = (20, 22, 24, 26)
 
 
 def blocks(students: int, seed: int) -> Iterator[pd.DataFrame]:
-    """Simulate transcripts a block of students at a time, so that memory does not bound their number.
+    """Simulate transcripts a block of students at a time, so that memory does not limit them.
 
     The parameters are those of `cohort.blocks`.
 
     Yields
     ------
     pandas.DataFrame
-        Rows of at most 100,000 students with the columns Student, Term, Grade (grade points, NaN
-        where missing), College Code, Gender and Credits, by student and term. Each student has at
+        Rows of at most 100,000 students, by student and term, with the columns Student, Term, Grade
+        (grade points, NaN where missing), College Code, Gender and Credits. Each student has at
         least one row.
     """
     for number, wide in enumerate(cohort.blocks(students, seed), 1):
@@ -43,7 +43,7 @@ def simulate(students: int, seed: int) -> pd.DataFrame:
 
 
 def _rows(wide: pd.DataFrame, generator: np.random.Generator) -> pd.DataFrame:
-    """The rows of the students of a block."""
+    """The transcript rows of a block of students, from their wide table."""
     entered = generator.integers(0, len(TERMS), len(wide))
     earned = generator.choice(CREDITS, (len(wide), len(cohort.SEMESTERS)))
 

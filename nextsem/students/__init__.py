@@ -1,1 +1,1 @@
-"""What is known of students: sequences of terms, and the prepared form on disk."""
+"""Students as sequences of terms, in memory and on disk."""

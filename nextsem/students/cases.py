@@ -1,4 +1,4 @@
-"""Cases: grades to forecast, and what is known of the student before each."""
+"""Cases: grades to forecast, and what is known about the student before each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +14,10 @@ class Cases:
 
     Attributes
     ----------
-    places : [cases], place of the term
+    places : [cases], index of the term
     grades : [cases, grades], the last grades before the term, grade points; NaN where not known
     own_mean : [cases], the mean of all grades before the term
-    number_known : [cases], how many these are
+    number_known : [cases], the number of grades before the term
     numbers : [cases, numbers], NaN where not known
     codes : [cases, categories], UNKNOWN where not known
     actual : [cases], the grade of the term; NaN where not known
@@ -36,14 +36,14 @@ class Cases:
 
     @property
     def filled(self) -> Numbers:
-        """The last grades, gaps filled by the student's own mean, [cases, grades]."""
+        """The last grades, gaps imputed by the student's own mean, [cases, grades]."""
         return np.where(np.isfinite(self.grades), self.grades, self.own_mean[:, None])
 
 
 def cases(students: Students, chosen: Mask, grades: int) -> Cases:
-    """What is known before each of the chosen terms, a mask [students, terms].
+    """What is known before each term of the mask `chosen` [students, terms].
 
-    At least one grade must be known before each. `grades` is how many of the last ones are given.
+    At least one grade must be known before each. `grades` is the number of last grades to include.
     """
     rows, places = np.nonzero(chosen)
     terms = np.arange(students.grades.shape[1])
@@ -68,6 +68,6 @@ def cases(students: Students, chosen: Mask, grades: int) -> Cases:
 
 
 def to_forecast(students: Students) -> Mask:
-    """Terms with a known grade before them, up to the term to come, [students, terms]."""
+    """Mask [students, terms]: terms with a known grade before, up to the next term."""
     places = np.arange(students.grades.shape[1])
     return (students.known_before > 0) & (places <= students.next_term[:, None])

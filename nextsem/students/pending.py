@@ -1,4 +1,4 @@
-"""Who has a term to come that can be forecast, and why the others have not."""
+"""Who has a next term to forecast, and why the others have none."""
 
 from collections.abc import Sequence
 
@@ -10,29 +10,29 @@ from nextsem.students.students import Students, Texts
 
 NO_GRADE = "no grade is known"
 STUDENT, TERM, REASON, MARK = "student", "term", "reason", "mark"
-_ID = "id: "  # before the name of a column that tells who a student is
+_ID = "id: "  # prefix of columns that identify a student
 
 
 def pending(
     students: Students, ids: pd.DataFrame, marks: Sequence[str] | Texts, last_terms: int | None
 ) -> pd.DataFrame:
-    """The term to forecast of each student, or why there is none, and who the student is.
+    """For each student the term to forecast, or why there is none, and the ids.
 
     Parameters
     ----------
-    ids : a row for each student; columns that tell who it is
-    marks : [students], what stands where the grade to forecast would, such as AB
+    ids : a row for each student; columns that identify it
+    marks : [students], the entry in place of the grade to forecast, such as AB
     last_terms : see `to_forecast`
     """
     terms, reasons = to_forecast(students, last_terms)
     columns = {STUDENT: students.names, TERM: terms, REASON: reasons, MARK: marks}
-    # By way of pyarrow, as pandas would make an object of each text.
+    # Through pyarrow, as pandas would create a Python object for each text.
     table = pd.DataFrame({name: pd.array(pa.array(own), "str") for name, own in columns.items()})
     return pd.concat([table, ids.add_prefix(_ID)], axis=1)
 
 
 def ids_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `pending` that tell who a student is, by their names in the students' table."""
+    """The id columns of `pending`, under their names in the students' table."""
     own = [str(name) for name in table if str(name).startswith(_ID)]
     return table[own].rename(columns=lambda name: name.removeprefix(_ID))
 
@@ -42,14 +42,14 @@ def to_forecast(students: Students, last_terms: int | None) -> tuple[Texts, Text
 
     Parameters
     ----------
-    last_terms : only students with a row in the newest so many points in time of the table are
-        forecast, as the others have left; None: everybody. A table that does not say when a term
-        was (`schema.calendar` is empty) forecasts everybody.
+    last_terms : forecast only students with a row in this many newest terms of the table, as the
+        others have left; None for everybody. Without a calendar (`schema.calendar` is empty),
+        everybody is forecast.
 
     Returns
     -------
-    terms : [students], name of the term after the last known grade, "" if it is not forecast
-    reasons : [students], why it is not forecast, "" if it is
+    terms : [students], name of the term after the last known grade, "" if not forecast
+    reasons : [students], why the student is not forecast, "" if forecast
     """
     terms = np.array([*students.schema.terms, ""], dtype=str)
     place = students.next_term

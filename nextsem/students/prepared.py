@@ -1,7 +1,7 @@
-"""The prepared form of students on disk: one Parquet file that says itself what it holds.
+"""Prepared students on disk: one self-describing Parquet file.
 
-A row is a student; a cell of `time`, `grade` and of each further column is the list of what is known
-of the student's terms, from the first one on. The schema stands in the file's metadata.
+A row is a student. Each cell of `time`, `grade` and further columns is a list with a value for each
+of the student's terms, the first term first. The schema is in the file's metadata.
 """
 
 import json
@@ -23,7 +23,7 @@ _NAME, _TIME, _GRADE = "student", "time", "grade"
 
 
 def write(students: Students, path: Path) -> None:
-    """Write students, the same bytes each time."""
+    """Write students; the same students give the same bytes."""
     kept = _lengths(students)[:, None] > np.arange(students.grades.shape[1])
     offsets = np.append(0, kept.sum(axis=1).cumsum()).astype(np.int32)
 
@@ -65,13 +65,13 @@ def read(path: Path = STUDENTS) -> Students:
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path}: was not written by this version ({reason}); `dvc repro prepare` makes it anew"
+            f"{path}: was not written by this version ({reason}); `dvc repro prepare` makes it again"
         ) from None
     lengths = table[_GRADE].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
     kept = lengths[:, None] > np.arange(len(schema.terms))
 
     def spread(values: Any, missing: Any, width: int = 0) -> Any:
-        """Values of the known terms as [students, terms] or [students, terms, width]."""
+        """The listed values as an array [students, terms] or [students, terms, width]."""
         whole = np.full((*kept.shape, width) if width else kept.shape, missing, values.dtype)
         whole[kept] = values
         return whole
@@ -103,7 +103,7 @@ def read(path: Path = STUDENTS) -> Students:
 
 
 def held_back(students: Students, path: Path = TEST) -> Mask:
-    """Who is held back for the test, [students]."""
+    """Mask [students]: who is in the test set."""
     try:
         tested = pd.read_csv(path, usecols=[_NAME], dtype=str, keep_default_na=False)[_NAME]
     except FileNotFoundError:
@@ -112,7 +112,7 @@ def held_back(students: Students, path: Path = TEST) -> Mask:
 
 
 def _lengths(students: Students) -> Any:
-    """How many terms of each student there is anything to keep of, [students]."""
+    """The number of terms of each student up to the last one with any value, [students]."""
     something = students.known | (students.times != UNKNOWN)
     something |= (students.codes != UNKNOWN).any(axis=2)
     something |= np.isfinite(students.numbers).any(axis=2)
@@ -125,5 +125,5 @@ def _schema(text: bytes) -> Schema:
 
 
 def _column(name: str) -> str:
-    """A column of the table, beside those that are made here."""
+    """The name here of a column of the table, apart from those made here."""
     return f"column {name}"

@@ -20,20 +20,20 @@ UNKNOWN = -1  # the code of a category that is not known, and the time of a term
 
 @dataclass(frozen=True)
 class Schema:
-    """What is known of students, and on which scale.
+    """Which columns and terms students have, and the scale of the grades.
 
     Attributes
     ----------
-    layout : of the table that they come from; "wide" or "long"
+    layout : of the source table; "wide" or "long"
     terms : names of the terms, in order
-    categories : names of the columns that hold categories
-    numbers : names of the columns that hold numbers
-    ahead : those of both whose value is known before the term is over
-    calendar : the terms of transcripts in order of time, such as "2019-1", at which students' own
-        1st, 2nd, ... terms lie; empty if the table does not say when a term was
+    categories : names of the categorical columns
+    numbers : names of the numeric columns
+    ahead : columns of both whose value is known before the term is over
+    calendar : the calendar terms of transcripts in order, such as "2019-1"; a student's own 1st,
+        2nd, ... terms fall on them. Empty if the table has no dates
     grade_range : the lowest and the highest possible grade, grade points
     lower_is_better : whether a lower grade is the better one
-    simulated : whether the students are drawn at random, so that the grades are nobody's
+    simulated : whether the students are simulated, not real
     """
 
     layout: Literal["wide", "long"]
@@ -51,18 +51,18 @@ class Schema:
 class Students:
     """Students in a fixed order, each a sequence of terms.
 
-    A student's terms begin at place 0; after the last one that is known, all is unknown. What is
-    known of a term besides its grade holds until another value is known, except for the columns of
-    `schema.ahead`, whose value belongs to its term alone.
+    A student's terms start at index 0; after the last known term, all values are missing. Values
+    of other columns are carried forward until a new one is known, except those of `schema.ahead`,
+    which belong to their own term only.
 
     Attributes
     ----------
     names : [students]
     grades : [students, terms], grade points, NaN where not known
-    codes : [students, terms, categories], places in `vocabulary`; UNKNOWN where not known
+    codes : [students, terms, categories], indices into `vocabulary`; UNKNOWN where not known
     numbers : [students, terms, numbers], NaN where not known
-    times : [students, terms], places in `schema.calendar`; UNKNOWN where a term has no row
-    vocabulary : for each column of categories, all that may stand in it
+    times : [students, terms], indices into `schema.calendar`; UNKNOWN where a term has no row
+    vocabulary : the categories of each categorical column
     """
 
     schema: Schema
@@ -98,9 +98,9 @@ class Students:
 
     @property
     def next_term(self) -> Integers:
-        """Place of the term after the last known grade, [students]; 0 where none is known.
+        """Index of the term after the last known grade, [students]; 0 where none is known.
 
-        It is the number of terms where the last one is known, so that there is none to come.
+        It equals the number of terms where the last term's grade is known: no term is left.
         """
         places = np.arange(1, self.grades.shape[1] + 1)
         return np.asarray((self.known * places).max(axis=1, initial=0))
@@ -112,17 +112,17 @@ class Students:
 
     @property
     def to_learn(self) -> Mask:
-        """Grades that can be forecast from one before them, [students, terms]."""
+        """Mask [students, terms]: known grades with another known grade before, the targets."""
         return self.known & (self.known_before > 0)
 
     def until(self, terms: int | Integers) -> Self:
-        """The same students, of whom only the grades of the first `terms` terms are known."""
+        """The same students with only the grades of the first `terms` terms known."""
         places = np.arange(self.grades.shape[1])
         kept = places < np.asarray(terms).reshape(-1, 1)
         return replace(self, grades=np.where(kept, self.grades, np.nan))
 
     def padded(self, terms: int) -> Self:
-        """The same students with room for at least so many terms, the further ones unknown."""
+        """The same students padded to at least so many terms, the added ones unknown."""
         lacking = terms - self.grades.shape[1]
         if lacking <= 0:
             return self
@@ -140,17 +140,17 @@ class Students:
         )
 
     def category(self, column: str) -> Texts:
-        """The category of a column that each student has when last known, [students], "" if none."""
+        """A column's category at each student's last known term, [students], "" if none."""
         place = self.schema.categories.index(column)
         return self.categories_at(self.last_place)[:, place]
 
     @property
     def last_place(self) -> Integers:
-        """Place of the last term whose grade is known, [students]; 0 where none is."""
+        """Index of the last term with a known grade, [students]; 0 where none is."""
         return np.maximum(self.next_term - 1, 0)
 
     def categories_at(self, places: Integers) -> Texts:
-        """The categories at a place of each student, [students, categories], "" where not known."""
+        """The categories at one term index per student, [students, categories], "" if unknown."""
         codes = self.codes[np.arange(len(self)), places]
         columns = [
             np.array([*own, ""], dtype=str)[codes[:, column]]
@@ -160,7 +160,7 @@ class Students:
 
 
 def carried_forward(values: Values, missing: Mask) -> Values:
-    """What each term knows: its own value, else the last one before it; never one that comes later.
+    """Each term's own value, else the last one before it; never a later one.
 
     `values` and `missing` are [students, terms, columns].
     """

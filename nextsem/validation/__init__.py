@@ -1,1 +1,1 @@
-"""Validation: forecasts of every student by the network and by simpler rivals that never saw them."""
+"""Validation: out-of-fold forecasts by the network and by baselines."""

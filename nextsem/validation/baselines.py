@@ -1,8 +1,8 @@
-"""What the network has to beat: forecasts that need no network.
+"""Baselines: forecasts without a network, which the network has to beat.
 
-A baseline takes the training students and the students to forecast, both of one table, and gives
-forecasts [students, terms], grade points: of each term from what is known before it. NaN where no
-grade is known before, and after the term to come. A new baseline is one function and one entry in
+A baseline takes the training students and the students to forecast, both of one table, and returns
+forecasts [students, terms], grade points: each term from what is known before it. NaN where no
+grade is known before, and after the next term. A new baseline is one function and one entry in
 BASELINES.
 """
 
@@ -17,13 +17,13 @@ from nextsem.students.students import Numbers, Students
 from nextsem.validation.inputs import columns, known_beforehand, line
 from nextsem.validation.trees import boosted_trees, forest
 
-MOST_GRADES = 12  # Grades longer ago tell nothing more.
-MOST_TRIED = 5000  # So many cases tell well enough which penalty is best.
+MOST_GRADES = 12  # last grades used, as older ones add nothing
+MOST_TRIED = 5000  # cases used to choose the penalty
 PENALTIES = np.geomspace(0.5, 512, 21)
 
 
 def mean(train: Students, students: Students) -> Numbers:
-    """The mean of the term among the training students, for everyone."""
+    """The mean grade of the term over the training students."""
     known, grades = train.known, np.nan_to_num(train.grades)
     overall = grades.sum() / max(1, known.sum())
     number = known.sum(axis=0)
@@ -32,7 +32,7 @@ def mean(train: Students, students: Students) -> Numbers:
 
 
 def last(train: Students, students: Students) -> Numbers:
-    """A copy of the last grade known."""
+    """A copy of the last known grade."""
     places = np.arange(students.grades.shape[1])
     latest = np.maximum.accumulate(np.where(students.known, places, 0), axis=1)
     copied = np.take_along_axis(students.grades, np.roll(latest, 1, axis=1), axis=1)
@@ -40,7 +40,7 @@ def last(train: Students, students: Students) -> Numbers:
 
 
 def own_mean(train: Students, students: Students) -> Numbers:
-    """The mean of the student's own grades before."""
+    """The mean of the student's own earlier grades."""
     asked = to_forecast(students)
     forecasts = np.full(asked.shape, np.nan)
     forecasts[asked] = cases(students, asked, 1).own_mean
@@ -57,7 +57,7 @@ def linear(train: Students, students: Students) -> Numbers:
 
 
 def linear_static(train: Students, students: Students) -> Numbers:
-    """Linear regression of each term on the grades before it, categories and numbers."""
+    """Linear regression of each term on the grades before it and on the other columns."""
 
     def regression(learn: Cases, asked: Cases) -> Numbers:
         known = [np.hstack(each) for each in known_beforehand(learn, asked)]
@@ -68,12 +68,12 @@ def linear_static(train: Students, students: Students) -> Numbers:
 
 
 def pooled_ridge(train: Students, students: Students) -> Numbers:
-    """Ridge regression in which each category has slopes of its own, pulled towards the common ones.
+    """Ridge regression with slopes for each category, shrunk towards common ones.
 
     Common slopes, numbers, categories, and deviations of a category's slopes share one penalty
     (partial pooling: Gelman and Hill, "Data analysis using regression and multilevel models", 2007,
-    chapter 13). It is the one of least leave-one-out error on the training students (Allen's PRESS,
-    Technometrics 16, 1974); of many students a part decides.
+    chapter 13). It minimizes the leave-one-out error on the training students (Allen's PRESS,
+    Technometrics 16, 1974), or on a subset if they are many.
     """
 
     def regression(learn: Cases, asked: Cases) -> Numbers:
@@ -105,7 +105,7 @@ BASELINES: dict[str, Callable[[Students, Students], Numbers]] = {
 
 
 def linear_sd(train: Students) -> Numbers:
-    """Standard deviation of the residuals of `linear` on its training students, [terms]; NaN first."""
+    """Standard deviation of the training residuals of `linear`, [terms]; NaN for the first."""
     deviations = np.full(train.grades.shape[1], np.nan)
     for term in range(1, len(deviations)):
         learn = _training_cases(train, term, 0)
@@ -118,7 +118,7 @@ def linear_sd(train: Students) -> Numbers:
 def _by_term(
     train: Students, students: Students, regression: Callable[[Cases, Cases], Numbers], others: int
 ) -> Numbers:
-    """Forecasts by one regression for each term; `others` is how many inputs are no grades."""
+    """Forecasts by one regression for each term; `others` is the number of non-grade inputs."""
     asked = to_forecast(students)
     forecasts = np.full(asked.shape, np.nan)
     for term in range(1, asked.shape[1]):
@@ -130,10 +130,10 @@ def _by_term(
 
 
 def _training_cases(train: Students, term: int, others: int) -> Cases:
-    """Training students with the term and every grade before it.
+    """Training cases of a term: students with its grade and all (at most 12) grades before it.
 
-    Where these are fewer than twice the inputs, the terms around it teach, too, as many as it takes
-    to have ten times the inputs, by half as many of the last grades, gaps filled.
+    If these are fewer than twice the inputs, neighbouring terms are added until there are ten times
+    as many cases as inputs, with half as many last grades, and gaps filled.
     """
     places = np.arange(train.grades.shape[1])
     width, around = min(term, MOST_GRADES), 0

@@ -1,4 +1,4 @@
-"""Forecasts by the network and by baselines of what neither of them has learnt from."""
+"""Out-of-sample forecasts by the network and by the baselines."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from nextsem.validation.baselines import BASELINES, linear_sd
 from nextsem.validation.folds import Part
 from nextsem.validation.origins import as_known
 
-FORECASTERS = 1 + len(BASELINES)  # that are fitted for each part
+FORECASTERS = 1 + len(BASELINES)  # fitted for each part
 
 
 def forecast_parts(
@@ -31,25 +31,26 @@ def forecast_parts(
 ) -> tuple[pd.DataFrame, list[Calibration | None]]:
     """Forecast each part's test students by the network and by every baseline.
 
-    All that is learnt, scaling, early stopping and calibration included, is learnt from the part's
-    training students, and for a point in time from what was known of them before it.
+    Everything is fitted to the part's training students, including scaling, early stopping and
+    calibration; for a point in time, only to what was known before it.
 
     Parameters
     ----------
-    by : the column whose categories get ranges of their own, or None
-    workers : how many forecasters are fitted at a time; 0 for one on each processor
-    on_done : called whenever one is fitted
+    by : the column whose categories are calibrated separately, or None
+    workers : how many forecasters are fitted at a time; 0 for one per processor core
+    on_done : called after each fit
 
     Returns
     -------
-    A row for each grade of each part's test students with another before it, of a point in time for
-    the grade of that time (grade points; `part` counts the parts from 0, `student` and `term` are places, `known` is how many grades were known,
-    `headline` says what the forecasters are compared by: the last semester of a wide table, all of
-    transcripts), and the calibration of each part's network.
+    A table with a row for each grade of the test students that has another before it (for a point
+    in time, only for grades of that time), and the calibration of each part's network. Grades are
+    in grade points; `part`, `student` and `term` are indices; `known` is the number of known
+    grades; `headline` marks the rows to compare forecasters by: the last semester of a wide table,
+    all rows of transcripts.
     """
     cohorts = [cohorts_of(part, students)[0] for part in parts]
     states = np.random.SeedSequence([train.seed, len(students)]).generate_state(len(parts))
-    seeds = [  # that of a point in time is the same whatever students come later
+    seeds = [  # the seed of a point in time does not depend on later students
         train.seed + len(part.train) if part.kind == "origin" else int(state)
         for part, state in zip(parts, states, strict=True)
     ]
@@ -69,14 +70,14 @@ def forecast_parts(
 
 
 def cohorts_of(part: Part, students: Students) -> list[Students]:
-    """The students to train on and those to forecast, with what is known of them."""
+    """A part's training students and test students, with what is known about them."""
     if part.kind == "origin":
         return as_known(students, part)
     return [students[part.train], students[part.test]]
 
 
 def _baseline(name: str, students: Students, part: Part) -> Numbers:
-    """What a baseline forecasts of a part's test students, [test, terms]."""
+    """A baseline's forecasts of a part's test students, [test, terms], grade points."""
     return BASELINES[name](*cohorts_of(part, students))
 
 
@@ -92,7 +93,7 @@ def _rows(
 
     Parameters
     ----------
-    before : the forecaster of the point in time before, if there is one
+    before : the forecaster of the previous point in time, if there is one
     rivals : the forecasts of each baseline, [test, terms]
     """
     learnt, test = cohorts_of(part, students)
@@ -110,7 +111,7 @@ def _rows(
         "known": test.known_before[scored],
         "headline": (test.schema.layout == "long") | (terms == scored.shape[1] - 1),
         "actual": test.grades[scored],
-        # What tells how much a list of students depends on the newest term, and on seeds.
+        # These show how stable a list of students is when the newest term, or seeds, differ.
         "earlier": before.predict(test).forecasts[scored] if before else np.nan,
     }
     if min(len(kind.weights) for kind in forecaster.networks) > 1:

@@ -1,4 +1,4 @@
-"""Which students are forecast by forecasters that were trained on which others."""
+"""Splits of the students into training and test sets."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,21 +9,21 @@ from sklearn.model_selection import RepeatedKFold
 from nextsem.shared.errors import InputError
 from nextsem.students.students import UNKNOWN, Integers, Mask, Students
 
-# Leaving each of very many categories out would take long; the largest ones tell as much.
+# Leaving out each of very many categories would take long; the largest ones are enough.
 MOST_CATEGORIES = 10
 
 
 @dataclass(frozen=True)
 class Part:
-    """Students to train on and students to forecast.
+    """A training set and a test set.
 
     Attributes
     ----------
-    kind : "fold" of a repeated k-fold, "unseen" for a category that is left out of training, or
-        "origin" for a point in time, before which all is learnt
-    label : the category that is left out, or the name of the point in time, or ""
+    kind : "fold" of a repeated k-fold, "unseen" for a category left out of training, or "origin"
+        for a point in time with training on what was known before it (rolling origin)
+    label : the left-out category, the name of the point in time, or ""
     repeat, fold : counted from 1; 0 for a category or a point in time
-    train, test : rows of all students
+    train, test : row indices of students
     """
 
     kind: Literal["fold", "unseen", "origin"]
@@ -35,9 +35,9 @@ class Part:
 
 
 def can_be_tested(students: Students) -> Mask:
-    """Students who can be tested, [students]: of a wide table those with every semester.
+    """Mask [students]: who can be in a test set; all others are only trained on.
 
-    Of transcripts they are those with two grades or more. All others only teach.
+    In a wide table, those with every semester; in transcripts, those with two grades or more.
     """
     if students.schema.layout == "wide":
         return students.complete
@@ -45,12 +45,12 @@ def can_be_tested(students: Students) -> Mask:
 
 
 def folds(students: Students, number: int, repeats: int, seed: int) -> list[Part]:
-    """The folds of each repeat, one repeat after the other: those of scikit-learn's RepeatedKFold.
+    """The folds of scikit-learn's RepeatedKFold, repeat by repeat.
 
     Raises
     ------
     InputError
-        There are fewer than two students to test for each fold.
+        There are fewer than two test students per fold.
     """
     rows, everyone = np.flatnonzero(can_be_tested(students)), np.arange(len(students))
     if len(rows) < 2 * number:
@@ -68,9 +68,9 @@ def folds(students: Students, number: int, repeats: int, seed: int) -> list[Part
 
 
 def without_each(students: Students, column: str) -> list[Part]:
-    """For each of the largest categories of a column: train without it, and forecast it.
+    """Leave one category out: one part for each of the largest categories of a column.
 
-    Nobody who ever had the category is trained on. Empty where fewer than two can be tested.
+    No one who ever had the category is in its training set. Empty with fewer than two parts.
     """
     place = students.schema.categories.index(column)
     codes, eligible = students.codes[..., place], can_be_tested(students)

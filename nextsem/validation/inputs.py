@@ -1,4 +1,4 @@
-"""What is known of students besides their grades, as inputs of the baselines."""
+"""Baseline inputs other than grades: numeric and categorical columns."""
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder
 from nextsem.students.cases import Cases
 from nextsem.students.students import UNKNOWN, Codes, Numbers, Students
 
-MOST_COLUMNS = 50  # Up to so many categories get a column each.
+MOST_COLUMNS = 50  # up to so many categories are one-hot encoded, more are target encoded
 
 
 def line(learn: Cases) -> LinearRegression:
@@ -17,16 +17,16 @@ def line(learn: Cases) -> LinearRegression:
 
 
 def columns(students: Students) -> int:
-    """How many inputs `known_beforehand` makes at most."""
+    """The largest number of inputs that `known_beforehand` makes."""
     sizes = [len(own) if len(own) <= MOST_COLUMNS else 1 for own in students.vocabulary]
     return len(students.schema.numbers) + sum(sizes)
 
 
 def known_beforehand(learn: Cases, asked: Cases) -> list[tuple[Numbers, Numbers]]:
-    """Numbers [cases, numbers] and categories [cases, columns] as inputs, of both.
+    """Numeric inputs [cases, numbers] and categorical ones [cases, columns], of both.
 
-    Numbers are scaled, and a missing one is the usual one. A category is a column of zeros and ones;
-    of a column with many categories it is its effect instead.
+    Numbers are standardized, missing ones imputed by the mean. Categories are one-hot encoded, or
+    target encoded (`effects`) if there are many.
     """
     categories = [np.zeros((len(of), 0)) for of in (learn, asked)]
     for place in range(learn.codes.shape[1]):
@@ -40,17 +40,17 @@ def known_beforehand(learn: Cases, asked: Cases) -> list[tuple[Numbers, Numbers]
 
 
 def known_codes(codes: Codes) -> Codes:
-    """The categories among codes, in order."""
+    """The distinct codes without UNKNOWN, sorted."""
     found = np.unique(codes)
     return found[found != UNKNOWN]
 
 
 def effects(learn: Cases, asked: Cases, place: int) -> list[Numbers]:
-    """How a category's students differ from what their grades before promise, [cases, 1] of both.
+    """Target encoding of the residuals of a linear regression on grades, [cases, 1] for both.
 
-    It is pulled towards zero where these are few (Micci-Barreca, "A preprocessing scheme for
-    high-cardinality categorical attributes", SIGKDD Explorations 3, 2001), and of those learnt from
-    comes from the others among them.
+    Effects of few students are shrunk towards the mean (Micci-Barreca, "A preprocessing scheme for
+    high-cardinality categorical attributes", SIGKDD Explorations 3, 2001); those of `learn` are
+    computed out of fold.
     """
     codes = [of.codes[:, [place]] for of in (learn, asked)]
     parts = KFold(5, shuffle=True, random_state=0)
@@ -60,7 +60,7 @@ def effects(learn: Cases, asked: Cases, place: int) -> list[Numbers]:
 
 
 def _scaled(learn: Numbers, asked: Numbers) -> list[Numbers]:
-    """Columns with mean 0 and spread 1 in training; what is missing is the mean."""
+    """Columns standardized to mean 0 and deviation 1 in training; missing values become 0."""
     if learn.shape[1] == 0:
         return [learn, asked]
     scaler = StandardScaler().fit(np.where(np.isfinite(learn).any(axis=0), learn, 0))

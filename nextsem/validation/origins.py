@@ -1,4 +1,4 @@
-"""Points in time, each forecast as it would have been: from what was known before it."""
+"""Rolling-origin evaluation: forecast points in time from what was known before each."""
 
 from dataclasses import replace
 
@@ -8,13 +8,13 @@ from nextsem.students.students import UNKNOWN, Students
 from nextsem.validation.folds import Part
 from nextsem.validation.inputs import known_codes
 
-LEAST = 5  # students who are forecast, and as many grades to learn from
+LEAST = 5  # students to forecast, and as many grades to train on
 
 
 def origins(students: Students, number: int) -> list[Part]:
-    """The last points in time at which `LEAST` students or more can be forecast, in their order.
+    """The last `number` points in time at which `LEAST` students can be forecast, in order.
 
-    Everybody with a grade before it is trained on. Empty where no term has a time.
+    The training set is everybody with an earlier grade. Empty for a table without a calendar.
     """
     parts: list[Part] = []
     for time, name in reversed([*enumerate(students.schema.calendar)]):
@@ -29,9 +29,9 @@ def origins(students: Students, number: int) -> list[Part]:
 
 
 def as_known(students: Students, part: Part) -> list[Students]:
-    """Those to train on as they were before a point in time, and those to forecast with its term.
+    """Training students as known before a point in time, and test students including its term.
 
-    Of all that came later nothing is left, no category that was new and no further term either.
+    Everything later is removed, including new categories and further terms.
     """
     time = students.schema.calendar.index(part.label)
     so_far = (students.times != UNKNOWN) & (students.times <= time)
@@ -41,7 +41,7 @@ def as_known(students: Students, part: Part) -> list[Students]:
     vocabulary = []
     for column, names in enumerate(students.vocabulary):
         found = known_codes(train.codes[..., column])
-        places = np.full(len(names) + 1, UNKNOWN, np.int32)  # the last one is that of UNKNOWN
+        places = np.full(len(names) + 1, UNKNOWN, np.int32)  # the last one is for UNKNOWN
         places[found] = np.arange(len(found))
         for of in (train, test):
             of.codes[..., column] = places[of.codes[..., column]]
@@ -51,7 +51,7 @@ def as_known(students: Students, part: Part) -> list[Students]:
 
 
 def _until(students: Students, time: int, terms: int) -> Students:
-    """The first terms, of which those after a point in time are as if they had no row."""
+    """The students cut to the first terms, without rows after a point in time."""
     times, places = students.times[:, :terms], np.arange(1, terms + 1)
     rows = (times != UNKNOWN) & (times <= time)
     kept = places <= (rows * places).max(axis=1)[:, None]

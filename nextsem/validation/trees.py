@@ -1,4 +1,4 @@
-"""Baselines of many trees: a random forest and boosted trees, each one model for all terms."""
+"""Tree ensembles as baselines: a random forest and boosted trees, one model for all terms."""
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -8,16 +8,16 @@ from nextsem.students.students import UNKNOWN, Numbers, Students
 from nextsem.validation.inputs import effects, known_codes
 
 LAST_GRADES = 4
-MANY_CASES = 10_000  # From here on more can be learnt than by a few small trees.
-MOST_DRAWN = 30_000  # cases for each tree of the forest, which bounds its time and memory
-MOST_CATEGORIES = 254  # as scikit-learn allows; of more categories their effects are inputs
+MANY_CASES = 10_000  # from here on, models are larger
+MOST_DRAWN = 30_000  # cases for each tree of the forest, to limit time and memory
+MOST_CATEGORIES = 254  # scikit-learn's limit; more categories are target encoded
 
 
 def forest(train: Students, students: Students) -> Numbers:
     """A random forest (Breiman, "Random forests", Machine Learning 45, 2001).
 
-    Its inputs are the place of the term, the last grades, the mean and the number of all grades
-    before, numbers and categories.
+    Its inputs are the index of the term, the last grades, mean and number of all earlier grades,
+    numbers and categories.
     """
     number = int(train.to_learn.sum())
     model = RandomForestRegressor(
@@ -33,7 +33,7 @@ def forest(train: Students, students: Students) -> Numbers:
 def boosted_trees(train: Students, students: Students) -> Numbers:
     """Boosted trees (Friedman, Annals of Statistics 29, 2001), with the inputs of `forest`.
 
-    From many cases, trees are added until the error in a tenth that is held out no longer falls.
+    With many cases, early stopping on a tenth of them decides on the number of trees.
     """
     many = train.to_learn.sum() >= MANY_CASES
     model = HistGradientBoostingRegressor(
@@ -51,7 +51,7 @@ def _forecasts(
     train: Students,
     students: Students,
 ) -> Numbers:
-    """Forecasts by one model that is fitted on all terms, [students, terms]."""
+    """Forecasts by one model fitted to all terms, [students, terms], grade points."""
     asked = to_forecast(students)
     forecasts = np.full(asked.shape, np.nan)
     if not asked.any():

@@ -1,6 +1,6 @@
 """Students, and a forecaster without networks: what tests of the room hold it against."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Literal
 
@@ -9,7 +9,8 @@ import numpy as np
 from nextsem.forecaster.calibration import Calibration
 from nextsem.forecaster.forecaster import Prediction
 from nextsem.forecaster.profile import Profile
-from nextsem.students.students import Mask, Numbers, Schema, Students
+from nextsem.students.students import Mask, Numbers, Students
+from tests.conftest import with_grades
 
 COLLEGES = ["115", "116", "165", "241"]
 EFFECTS = dict(zip(COLLEGES, (-0.4, 0.0, 0.1, 0.5), strict=True))
@@ -24,19 +25,16 @@ def cohort(
     numbers = [str(place) for place in range(1, terms + 1)]
     names = ordinals if layout == "wide" else numbers
     calendar = [] if layout == "wide" else [str(2000 + place) for place in range(terms)]
-    schema = Schema(layout, names, ["College"], ["Attendance"], [], calendar, (0.0, 10.0), False)
     grades = draw.normal(6.8, 0.8, (number, 1)) + draw.normal(0, 0.5, (number, terms))
     shape = (number, terms, 1)
-    times = np.broadcast_to(np.arange(terms), (number, terms)) if calendar else -1
-    return Students(
-        schema,
-        np.array([f"S{row:04}" for row in range(number)]),
-        grades.clip(0, 10).round(2),
-        np.broadcast_to(draw.integers(0, 4, (number, 1, 1)), shape).astype(np.int32),
-        np.broadcast_to(draw.uniform(50, 100, (number, 1, 1)), shape).copy(),
-        np.zeros((number, terms), np.int32) + np.asarray(times, np.int32),
-        [COLLEGES],
-    )
+    columns = {"categories": ["College"], "numbers": ["Attendance"], "calendar": calendar}
+    found = with_grades(grades.clip(0, 10).round(2), layout=layout, terms=names, **columns)
+    if calendar:
+        found.times[:] = np.arange(terms)
+    codes = np.broadcast_to(draw.integers(0, 4, (number, 1, 1)), shape).astype(np.int32)
+    numbers = np.broadcast_to(draw.uniform(50, 100, (number, 1, 1)), shape).copy()
+    ids = np.array([f"S{row:04}" for row in range(number)])
+    return replace(found, names=ids, codes=codes, numbers=numbers, vocabulary=[COLLEGES])
 
 
 def underway(number: int = 60, terms: int = 5, seed: int = 1) -> Students:

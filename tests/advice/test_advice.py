@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from nextsem.advice.advice import advice
+from nextsem.advice.drift import drift
 from nextsem.advice.intervals import ranges, risk
 from nextsem.advice.report import sheets
 from nextsem.advice.workbook import write_excel
@@ -134,10 +135,7 @@ def test_reasons_are_told_of_the_highest_risks_where_students_are_many() -> None
 
 def test_columns_that_tell_who_it_is_stand_beside_the_name() -> None:
     students = asked()
-    more = {
-        "Roll": [f"{each:05}" for each in range(60)],
-        "Remark": ["="] * 60,
-    }
+    more = {"Roll": [f"{each:05}" for each in range(60)], "Remark": ["="] * 60}
     found = advice(FORECASTER, students, pending(students, **more), 0.9, LINE)
     assert list(found)[:4] == ["Student", "Roll", "Remark (table)", "College"]
     assert [f"S{int(roll):04}" for roll in found["Roll"]] == found["Student"].tolist()
@@ -191,9 +189,8 @@ def test_the_workbook_holds_everybody_once(tmp_path: Path) -> None:
     ]
     header, *rows = pages["Forecast"]
     assert len({row[0] for row in rows}) == len(rows) == 57
-    assert rows[0][header.index("Risk below 6")] == max(
-        row[header.index("Risk below 6")] for row in rows
-    )
+    risks = [row[header.index("Risk below 6")] for row in rows]
+    assert risks[0] == max(risks)
     assert {(row[1], row[2]) for row in rows} == {("007", "=Zoë")}
 
 
@@ -249,8 +246,63 @@ def test_every_column_is_explained_and_the_limits_are_said(tmp_path: Path) -> No
     assert told["How good"].startswith("Not known")
 
 
+def told_of(measured: dict) -> dict[str, pd.DataFrame]:
+    """The sheets, where this was measured in the past."""
+    students = underway()
+    moved = drift(FORECASTER.profile, students)
+    pages = sheets(table(students), FORECASTER, 0.9, LINE, 20, [], measured, moved)
+    return {page.name: page.table.set_index(page.table.columns[0]) for page in pages}
+
+
+def a_list(precision: float) -> dict:
+    own = {"precision": precision, "precision_low": 0.3, "precision_high": 0.8}
+    chance, seeds = {"precision": 0.06}, {"share": 0.9}
+    return {"capacity": 20, "network": own, "chance": chance, "stability": {"seeds": seeds}}
+
+
+@pytest.mark.parametrize(
+    ("measured", "right"),
+    [
+        ({"list": a_list(0.6), "forward": {}}, 12),
+        ({"list": a_list(0.6), "forward": {"list": a_list(0.5)}}, 10),  # as it would have been used
+    ],
+)
+def test_how_often_the_list_was_right_is_told(measured: dict, right: int) -> None:
+    about = told_of({"of": {"risk_of": "a grade below 6"}} | measured)["About"]
+    assert about.loc["Top of the list", "Meaning"].endswith(
+        f"are expected to get a grade below 6. Of 20 such students in the past, about {right} did (6 to "
+        "16); of 20 chosen by chance, about 1. Other networks like these would list about 18 of the "
+        "same 20"
+    )
+
+
+@pytest.mark.parametrize("measured", [{}, {"list": {}, "forward": {}}])
+def test_of_lists_that_were_not_measured_only_what_is_expected_is_told(measured: dict) -> None:
+    pages = told_of(measured)
+    expected = pages["Forecast"]["Risk below 6"].head(20).sum()
+    assert pages["About"].loc["Top of the list", "Meaning"] == (
+        f"Of the 20 at the highest risk, about {expected:.0f} are expected to get a grade below 6"
+    )
+
+
+def test_coverage_of_the_worst_quarter_stands_beside_that_of_all() -> None:
+    weakest = {"coverage": 0.87, "forecasts": "lowest"}
+    measured = {"intervals": {"coverage": 0.91, "weakest": weakest}, "forward": {}}
+    said = told_of(measured)["About"].loc["Ranges", "Meaning"]
+    held = (
+        ". In the past they held 91%, and 87% for the quarter of students with the lowest forecasts"
+    )
+    assert said.endswith(held)
+
+
+def test_each_column_that_may_drift_has_a_row() -> None:
+    grades = {"grade 1st": 60, "grade 2nd": 45, "grade 3rd": 30, "grade 4th": 15}
+    drifts = told_of({})["Drift"]["Students"]
+    assert drifts.to_dict() == grades | {"Attendance": 60, "College": 60}
+
+
 def test_nobody_to_forecast_gives_sheets_without_rows(tmp_path: Path) -> None:
-    pages = book(cohort(4), tmp_path / "a.xlsx")
-    assert [len(pages[name]) for name in ("Forecast", "Not forecast", "Summary")] == [1, 5, 1]
-    pages = book(cohort(4)[:0], tmp_path / "a.xlsx")
-    assert [len(pages[name]) for name in ("Forecast", "Not forecast", "Summary")] == [1, 1, 1]
+    for number in (4, 0):
+        pages = book(cohort(4)[:number], tmp_path / "a.xlsx")
+        rows = [len(pages[name]) for name in ("Forecast", "Not forecast", "Summary")]
+        assert rows == [1, number + 1, 1]

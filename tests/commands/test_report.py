@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from commands import report as command
 from nextsem.review import report
 from nextsem.review.revisions import Revision, md5
+from tests.commands.conftest import Typed
 from tests.results import PLOTS, TABLE, Results
 
 
@@ -15,22 +14,21 @@ def page(base: str | None = "main", head: str | None = None, with_grades: bool =
     return report.page(Revision.find(base) if base else None, Revision.find(head), with_grades)
 
 
-def test_same_bytes_twice_and_small(
-    results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_the_same_bytes_twice_small_and_asking_for_nothing(results: Results, typed: Typed) -> None:
     results.write(better=0.1, noise=1, grades=True)
     for name in ("a.html", "b.html"):
-        monkeypatch.setattr("sys.argv", ["report", "main", "--output", name])
-        command.main()
-    assert Path("a.html").read_bytes() == Path("b.html").read_bytes()
-    assert Path("a.html").stat().st_size < 1e6
-    assert "a.html" in capsys.readouterr().out
+        assert name in typed(command, "main", "--output", name)
+    text = Path("a.html").read_text()
+    assert text == Path("b.html").read_text()
+    assert len(text) < 1e6
+    assert "default-src 'none'" in text
+    assert not re.search("<(script|link|iframe)", text)
+    assert not re.search('src="(?!data:image/png;base64,)', text)
 
 
 def test_every_picture_has_words_and_no_text_writes_html(results: Results) -> None:
-    results.write(
-        better=0.1, noise=1, grades=True, data__static=["<script>", "</table><img src=x>"]
-    )
+    hostile = ["<script>", "</table><img src=x>"]
+    results.write(better=0.1, noise=1, grades=True, data__static=hostile)
     pictures = re.findall(r'<img src="data:image/png;base64,[^"]+" [^>]*alt="([^"]{40,})">', page())
     # Those of the pipeline of both, the forecasts of the head, and the same loss of both.
     assert len(pictures) == page().count("<img") == 2 * len(PLOTS) + 2
@@ -51,12 +49,9 @@ def test_the_verdict_is_in_words_and_in_colour(results: Results) -> None:
     assert "The typical miss is 0.75 grade points" in page(base=None)
 
 
-def test_grades_are_shown_of_the_simulated_cohort(results: Results) -> None:
+def test_grades_are_shown_of_the_simulated_cohort_or_when_asked_for(results: Results) -> None:
     results.write(grades=True, better=0.1)
     assert "2 forecasts; half of them" in page()
-
-
-def test_grades_of_others_are_shown_only_when_asked_for(results: Results) -> None:
     results.write(grades=True, better=0.1, data__table="data/raw/mine.csv")
     assert "Left out: it would show grades" in page()
     assert "2 forecasts; half of them" not in page()

@@ -2,18 +2,19 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from nextsem.comparison import summaries
 from nextsem.forecaster.calibration import Calibration
 from nextsem.students import prepared
-from nextsem.students.students import Schema, Students
+from nextsem.students.students import Students
+from tests.conftest import ROOT, with_grades
 
-ROOT = Path(__file__).parents[2]
 COLLEGES = ["North", "South", "Tiny"]
 FORECASTERS = {  # and how far off they are, grade points
     "network": 0.4,
@@ -42,16 +43,10 @@ def students(count: int = 80, layout: Literal["wide", "long"] = "wide") -> Stude
         grades[np.arange(5) >= draw.integers(2, 6, count)[:, None]] = np.nan
     college = np.where(np.arange(count) < 3, 2, np.arange(count) % 2)
     terms = ["1st", "2nd", "3rd", "4th", "5th"]
-    schema = Schema(layout, terms, ["College"], [], [], [], (0.0, 10.0), lower_is_better=False)
-    return Students(
-        schema,
-        np.array([f"s{row:02}" for row in range(count)]),
-        grades,
-        np.repeat(college[:, None, None], 5, axis=1).astype(np.int32),
-        np.zeros((count, 5, 0)),
-        np.full((count, 5), -1, np.int32),
-        [COLLEGES],
-    )
+    names = np.array([f"s{row:02}" for row in range(count)])
+    codes = np.repeat(college[:, None, None], 5, axis=1).astype(np.int32)
+    of = with_grades(grades, layout=layout, terms=terms, categories=["College"])
+    return replace(of, names=names, codes=codes, vocabulary=[COLLEGES])
 
 
 def out_of_fold(of: Students, folds: int = 5, repeats: int = 2) -> pd.DataFrame:
@@ -103,6 +98,20 @@ def with_origins(of_transcripts: pd.DataFrame, names: list[str]) -> pd.DataFrame
     return pd.concat(tables, ignore_index=True)
 
 
+def assessed(of: Students, forecasts: pd.DataFrame, line: float = 6.0) -> pd.DataFrame:
+    """The forecasts with ranges and risks of a grade below the line."""
+    parts = [calibration()] * (int(forecasts["part"].max()) + 1)
+    return summaries.assessed(forecasts, parts, of, 0.9, line)
+
+
+def mirrored(of: Students, forecasts: pd.DataFrame) -> tuple[Students, pd.DataFrame]:
+    """The same on a scale on which lower is better."""
+    schema, turned = replace(of.schema, lower_is_better=True), forecasts.copy()
+    columns = ["actual", *FORECASTERS, "half_1", "half_2"]
+    turned[columns] = 10 - turned[columns]
+    return replace(of, grades=10 - of.grades, schema=schema), turned
+
+
 def calibration() -> Calibration:
     """That of errors of 0.4 grade points."""
     residuals = np.random.default_rng(2).normal(0, 0.4, 400)
@@ -122,10 +131,8 @@ def project(path: Path, of: Students, forecasts: pd.DataFrame, calibrated: bool 
     gender = np.where(np.arange(len(of)) % 3, "Male", "Female")
     groups = pd.DataFrame({"student": of.names, "Gender": gender})
     groups.to_csv(path / "data/prepared/groups.csv", index=False)
-    counts = {
-        "rows": {"read": len(of), "complete": int(of.complete.sum())},
-        "left_out": {"blank": 0},
-    }
+    rows = {"read": len(of), "complete": int(of.complete.sum())}
+    counts = {"rows": rows, "left_out": {"blank": 0}}
     (path / "metrics/data.json").write_text(json.dumps(counts))
     forecasts.to_parquet(path / "data/predictions/crossvalidation.parquet")
     own = asdict(calibration()) if calibrated else None

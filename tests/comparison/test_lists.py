@@ -1,26 +1,18 @@
 """The list of those at the highest risk: counted by hand, by chance, and with other seeds."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from nextsem.comparison import lists, summaries
-from nextsem.students.students import Students
 from tests.comparison import made
 
 CAPACITY = 10
 
 
-def assessed(of: Students, forecasts: pd.DataFrame, line: float = 6.0) -> pd.DataFrame:
-    parts = [made.calibration()] * (int(forecasts["part"].max()) + 1)
-    return summaries.assessed(forecasts, parts, of, 0.9, line)
-
-
 def of_folds(forecasts: pd.DataFrame | None = None) -> pd.DataFrame:
     of = made.students()
-    found = assessed(of, made.out_of_fold(of) if forecasts is None else forecasts)
+    found = made.assessed(of, made.out_of_fold(of) if forecasts is None else forecasts)
     return lists.candidates(found, CAPACITY, lower_is_better=False)
 
 
@@ -85,51 +77,29 @@ def test_the_interval_holds_what_other_students_show() -> None:
     assert np.mean(held, axis=0).min() >= 0.9
 
 
-def test_stability_tells_how_alike_networks_are() -> None:
-    shares = []
-    for noise in (0.0, 0.3, 3.0):
-        found = lists.quality(drawn(300, 1, repeats=3, noise=noise), 30, lower_is_better=False)
-        assert found["stability"].keys() == {"seeds", "repeats"}
-        shares.append([found["stability"][name]["share"] for name in ("seeds", "repeats")])
-    assert shares[0] == [1.0, 1.0]
-    assert shares[0] > shares[1] > shares[2]
-
-
 def test_points_in_time_have_lists_of_their_own_and_those_of_older_networks() -> None:
     of = made.students(layout="long")
     forecasts = made.with_origins(made.out_of_fold(of), ["Spring", "Autumn"])
     forecasts["earlier"] = forecasts["network"].where(forecasts["label"] == "Autumn")
-    rows = lists.candidates(assessed(of, forecasts), CAPACITY, lower_is_better=False)
-    assert (
-        rows.groupby("list")["student"].nunique().to_dict() == rows["list"].value_counts().to_dict()
-    )
-    assert rows.groupby("list")["listed"].sum().to_dict() == dict.fromkeys(
-        ["Autumn", "Spring", "repeat 1", "repeat 2"], CAPACITY
-    )
+    rows = lists.candidates(made.assessed(of, forecasts), CAPACITY, lower_is_better=False)
+    assert not rows.duplicated(["list", "student"]).any()
+    own = ["Autumn", "Spring", "repeat 1", "repeat 2"]
+    assert rows.groupby("list")["listed"].sum().to_dict() == dict.fromkeys(own, CAPACITY)
     last = rows[rows["kind"] == "fold"].groupby("student")["term"].max()
     assert (last == of.next_term[last.index] - 1).all()  # a student's last grade
     origins = rows[rows["kind"] == "origin"]
     found = lists.quality(origins, CAPACITY, lower_is_better=False)
     assert found["lists"] == 2
     assert found["stability"]["earlier"]["share"] == 1.0  # the same forecasts as the newer ones
-    always = assessed(of, forecasts.assign(earlier=forecasts["network"]))
-    always = lists.candidates(always, CAPACITY, lower_is_better=False)
-    always = lists.quality(always[always["kind"] == "origin"], CAPACITY, lower_is_better=False)
-    assert always["stability"]["earlier"]["share"] == 1.0
     assert found["stability"]["seeds"]["share"] < 1.0
 
 
 def test_a_list_turns_with_the_scale() -> None:
     of = made.students()
-    forecasts = made.out_of_fold(of)
-    mirrored = replace(of, grades=10 - of.grades, schema=replace(of.schema, lower_is_better=True))
-    turned = forecasts.copy()
-    columns = ["actual", *made.FORECASTERS, "half_1", "half_2"]
-    turned[columns] = 10 - turned[columns]
-    there = lists.candidates(assessed(mirrored, turned, 4.0), CAPACITY, lower_is_better=True)
-    here, there = (
-        lists.quality(each, CAPACITY, low) for each, low in ((of_folds(), False), (there, True))
-    )
+    turned = made.assessed(*made.mirrored(of, made.out_of_fold(of)), line=4.0)
+    there = lists.candidates(turned, CAPACITY, lower_is_better=True)
+    there = lists.quality(there, CAPACITY, lower_is_better=True)
+    here = lists.quality(of_folds(), CAPACITY, lower_is_better=False)
     for name in ("last", "linear", "chance"):
         assert here[name] == pytest.approx(there[name])
     assert here["network"]["precision"] == pytest.approx(there["network"]["precision"], abs=0.1)
@@ -139,21 +109,21 @@ def test_nothing_of_fewer_than_five_students() -> None:
     rows = drawn(60, seed=4)
     rows["happened"] = (rows["student"] < 4).astype(float)
     found = lists.quality(rows, CAPACITY, lower_is_better=False)
-    assert np.isnan(
-        [found[name]["recall"] for name in ("network", "last", "linear", "chance")]
-    ).all()
+    names = ("network", "last", "linear", "chance")
+    assert np.isnan([found[name]["recall"] for name in names]).all()
     of = made.students(layout="long")
     forecasts = made.with_origins(made.out_of_fold(of), ["Spring", "Autumn"])
     spring = forecasts[forecasts["label"] == "Spring"]
     forecasts = forecasts.drop(spring.index[4:]).reset_index(drop=True)
-    rows = lists.candidates(assessed(of, forecasts), CAPACITY, lower_is_better=False)
+    rows = lists.candidates(made.assessed(of, forecasts), CAPACITY, lower_is_better=False)
     assert "Spring" not in set(rows["list"])
 
 
 def test_without_a_line_there_is_no_list_and_without_risks_it_is_by_forecast() -> None:
     of = made.students()
     forecasts = made.out_of_fold(of)
-    nowhere = lists.candidates(assessed(of, forecasts, np.nan), CAPACITY, lower_is_better=False)
+    nowhere = made.assessed(of, forecasts, np.nan)
+    nowhere = lists.candidates(nowhere, CAPACITY, lower_is_better=False)
     assert lists.quality(nowhere, CAPACITY, lower_is_better=False) == {}
     found = summaries.assessed(forecasts, [None] * 99, of, 0.9, 6.0)
     rows = lists.candidates(found, CAPACITY, lower_is_better=False)

@@ -56,16 +56,14 @@ def test_pictures_before_and_after_have_the_same_axes() -> None:
 def by_semester(terms: int = 4) -> Figure:
     values = np.full(terms, 0.4)
     columns = {"network": values, "last": values, "linear": values, "n": range(10, 10 + terms)}
-    return pictures.by_semester(
-        pd.DataFrame({"semester": map(str, range(terms)), **columns}), TITLE
-    )
+    table = pd.DataFrame({"semester": map(str, range(terms)), **columns})
+    return pictures.by_semester(table, TITLE)
 
 
 def forward(origins: int = 4) -> Figure:
     errors = dict.fromkeys(("network", "linear", "boosted_trees"), 0.2)
-    own = {
-        f"Spring {2001 + place}": errors | {"n": 5, "coverage": np.nan} for place in range(origins)
-    }
+    errors |= {"n": 5, "coverage": np.nan}
+    own = {f"Spring {2001 + place}": errors for place in range(origins)}
     return pictures.forward({"origins": own} if origins else {}, 0.9, TITLE)
 
 
@@ -121,14 +119,7 @@ def test_forecasters_are_named_in_words() -> None:
 
 def test_nothing_and_much_can_be_drawn() -> None:
     bins = pd.DataFrame({"risk": [], "happened": [], "forecasts": []})
-    for figure in (
-        by_semester(0),
-        by_semester(41),
-        forward(0),
-        forward(41),
-        heatmap(columns=2, grades=2),
-        heatmap(columns=40, grades=1),
-        pictures.groups({}, 0.9, TITLE),
-        pictures.reliability(bins, "nothing", {}, TITLE),
-    ):
-        assert png(figure)
+    drawn = [pictures.groups({}, 0.9, TITLE), pictures.reliability(bins, "nothing", {}, TITLE)]
+    drawn += [by_semester(0), by_semester(41), forward(0), forward(41)]
+    drawn += [heatmap(columns=2, grades=2), heatmap(columns=40, grades=1)]
+    assert all(png(figure) for figure in drawn)

@@ -13,13 +13,8 @@ from nextsem.students.students import Students
 from tests.comparison import made
 
 
-def assessed(of: Students, forecasts: pd.DataFrame, line: float = 6.0) -> pd.DataFrame:
-    parts = [made.calibration()] * (int(forecasts["part"].max()) + 1)
-    return summaries.assessed(forecasts, parts, of, 0.9, line)
-
-
 def summary(of: Students, forecasts: pd.DataFrame, **others: object) -> dict:
-    found = assessed(of, forecasts)
+    found = made.assessed(of, forecasts)
     candidates = lists.candidates(found, 20, of.schema.lower_is_better)
     return summaries.summary(found, candidates, of, pd.DataFrame(others), 20)
 
@@ -52,7 +47,7 @@ def test_ranges_of_the_worst_quarter_by_hand(lower_is_better: bool) -> None:
     of = made.students()
     of = replace(of, schema=replace(of.schema, lower_is_better=lower_is_better))
     forecasts = made.out_of_fold(of)
-    found, table = summary(of, forecasts)["intervals"]["weakest"], assessed(of, forecasts)
+    found, table = summary(of, forecasts)["intervals"]["weakest"], made.assessed(of, forecasts)
     rows = table[(table["kind"] == "fold") & table["headline"]]
     own = []
     for _, repeat in rows.groupby("repeat"):
@@ -146,7 +141,7 @@ def test_a_point_in_time_of_few_students_is_not_told() -> None:
 
 def test_the_base_rate_is_that_of_the_other_students() -> None:
     of = made.students()
-    found = assessed(of, made.out_of_fold(of))
+    found = made.assessed(of, made.out_of_fold(of))
     own = found[found["part"] == 3]
     others = np.delete(of.grades, own["student"].unique(), axis=0)
     for term, rows in own.groupby("term"):
@@ -154,14 +149,26 @@ def test_the_base_rate_is_that_of_the_other_students() -> None:
         assert rows["risk_base"].unique() == pytest.approx([(known < 6).mean()])
 
 
+def test_the_spread_over_seeds_is_that_of_simulated_networks() -> None:
+    """Networks that mostly err alike: other draws of what differs give errors that far apart."""
+    of, draw = made.students(400), np.random.default_rng(2)
+    forecasts, found, errors = made.out_of_fold(of, repeats=4), [], []
+    headline = forecasts[(forecasts["kind"] == "fold") & forecasts["headline"]]
+    alike = headline["actual"].to_numpy()[:, None] + draw.normal(0, 0.5, (len(headline), 1))
+    for _ in range(100):
+        halves = alike + draw.normal(0, 0.1, (len(headline), 2))
+        own = headline.assign(half_1=halves[:, 0], half_2=halves[:, 1])
+        found.append(summaries.sd_over_seeds(own))
+        errors.append(((halves.mean(axis=1) - headline["actual"]) ** 2).mean())
+    assert np.mean(found) == pytest.approx(np.std(errors), rel=0.2)
+
+
 def test_risks_turn_with_the_scale() -> None:
     """A scale on which lower is better, and its mirror image, have the same risks."""
     of = made.students()
     forecasts = made.out_of_fold(of)
-    mirrored = replace(of, grades=10 - of.grades, schema=replace(of.schema, lower_is_better=True))
-    turned = forecasts.copy()
-    turned[["actual", *made.FORECASTERS]] = 10 - turned[["actual", *made.FORECASTERS]]
-    here, there = assessed(of, forecasts), assessed(mirrored, turned, line=4.0)
+    here = made.assessed(of, forecasts)
+    there = made.assessed(*made.mirrored(of, forecasts), line=4.0)
     for column in ("happened", "risk_linear", "risk_base"):
         np.testing.assert_allclose(here[column], there[column], atol=1e-9)
     assert np.corrcoef(here["risk"], there["risk"])[0, 1] > 0.98
@@ -172,6 +179,6 @@ def test_categories_are_those_known_before_the_term() -> None:
     codes = of.codes.copy()
     codes[0, 3:] = 1  # the first student goes from the third college to the second in the 4th term
     forecasts = made.out_of_fold(of)
-    found = assessed(replace(of, codes=codes), forecasts)
+    found = made.assessed(replace(of, codes=codes), forecasts)
     own = found[(found["student"] == 0) & (found["kind"] == "fold")]
     assert own.groupby("term")["category"].first().tolist() == ["Tiny", "Tiny", "Tiny", "South"]

@@ -23,18 +23,27 @@ def of(
     by: str | None,
     categories: np.ndarray,
     forecasts: np.ndarray | None = None,
+    lower_is_better: bool = False,
+    as_new: np.ndarray | None = None,
 ) -> Calibration:
     """Calibrated on errors that follow neither the forecast nor the disagreement, unless given."""
     usual = np.full(len(errors), 5.0)
     forecasts = usual if forecasts is None else forecasts
-    return Calibration.of(errors, places, places, by, categories, forecasts, usual, False, errors)
+    as_new = errors if as_new is None else as_new
+    more = (by, categories, forecasts, usual, lower_is_better, as_new)
+    return Calibration.of(errors, places, places, *more)
 
 
 def spread(
-    own: Calibration, places: np.ndarray, known: np.ndarray, categories: np.ndarray
+    own: Calibration,
+    places: np.ndarray,
+    known: np.ndarray,
+    categories: np.ndarray,
+    forecasts: np.ndarray | None = None,
 ) -> np.ndarray:
     usual = np.full(len(places), 5.0)
-    return own.spread(places, known, categories, usual, usual)
+    forecasts = usual if forecasts is None else forecasts
+    return own.spread(places, known, categories, forecasts, usual)
 
 
 def test_the_spread_follows_the_term_and_the_category() -> None:
@@ -51,9 +60,8 @@ def test_the_spread_follows_the_term_and_the_category() -> None:
 def test_a_new_category_counts_as_one_of_the_widest_and_as_not_known() -> None:
     """Without its category, a student of b is forecast with errors twice as large."""
     errors, places, categories = drawn(5000)
-    usual = np.full(5000, 5.0)
     as_new = np.where(categories == "b", 2 * errors, errors)
-    own = Calibration.of(errors, places, places, "College", categories, usual, usual, False, as_new)
+    own = of(errors, places, "College", categories, as_new=as_new)
     new, missing, c, a = (
         spread(own, np.array([4]), np.array([4]), np.array([name])) for name in ("z", "", "c", "a")
     )
@@ -96,9 +104,7 @@ def test_many_known_grades_with_residuals_enough_have_their_own_errors() -> None
 
 
 @pytest.mark.parametrize("lower_is_better", [False, True])
-def test_where_grades_are_worst_errors_are_larger_and_of_their_own_shape(
-    lower_is_better: bool,
-) -> None:
+def test_where_grades_are_worst_errors_are_larger_and_of_own_shape(lower_is_better: bool) -> None:
     """The weakest tenth leave with a zero as often as not: others' ranges would not hold theirs."""
     random = np.random.default_rng(0)
     forecasts, places = random.uniform(2, 10, 4000), np.full(4000, 3)
@@ -106,20 +112,9 @@ def test_where_grades_are_worst_errors_are_larger_and_of_their_own_shape(
     errors = random.normal(size=4000) * 0.3
     leave = weak & (random.random(4000) < 0.4)
     errors[leave] += 4.0 if lower_is_better else -4.0
-    half = np.arange(4000) < 2000
-    none, same = np.full(2000, ""), np.full(2000, 0.1)
-    own = Calibration.of(
-        errors[half],
-        places[half],
-        places[half],
-        None,
-        none,
-        forecasts[half],
-        same,
-        lower_is_better,
-        errors[half],
-    )
-    spreads = own.spread(places[~half], places[~half], none, forecasts[~half], same)
+    half, none = np.arange(4000) < 2000, np.full(2000, "")
+    own = of(errors[half], places[half], None, none, forecasts[half], lower_is_better)
+    spreads = spread(own, places[~half], places[~half], none, forecasts[~half])
     assert spreads[weak[~half]].mean() > 2 * spreads[~weak[~half]].mean()
     inside = np.zeros(2000, dtype=bool)
     for rows, residuals in own.residuals_for(places[~half], forecasts[~half]):
@@ -134,6 +129,22 @@ def test_few_residuals_tell_nothing_of_how_errors_follow_the_forecast() -> None:
     random = np.random.default_rng(0)
     forecasts, places = random.uniform(2, 10, 12), np.full(12, 3)
     own = of(random.normal(size=12), places, None, np.full(12, ""), forecasts)
-    same = np.full(12, 5.0)
-    spreads = own.spread(places, places, np.full(12, ""), forecasts, same)
+    spreads = spread(own, places, places, np.full(12, ""), forecasts)
     assert spreads.max() < 1.5 * spreads.min()
+
+
+def test_a_season_of_larger_errors_has_wider_ranges() -> None:
+    """Summer grades scatter three times as much; a new season counts as the usual one."""
+    random = np.random.default_rng(0)
+    seasons = np.where(random.random(4000) < 0.2, "summer", "autumn")
+    errors = random.normal(size=4000) * np.where(seasons == "summer", 1.5, 0.5)
+    places, usual, none = np.full(4000, 2), np.full(4000, 5.0), np.full(4000, "")
+    known = (places, places, None, none, usual, usual, False, errors, [seasons])
+    own = Calibration.of(errors, *known)
+    sizes = [
+        own.spread(*(each[:1] for each in (places, places, none, usual, usual)), [np.array([name])])
+        for name in ("summer", "autumn", "winter")
+    ]
+    summer, autumn, winter = (float(size[0]) for size in sizes)
+    assert summer == pytest.approx(3 * autumn, rel=0.1)
+    assert autumn < winter < summer

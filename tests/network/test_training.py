@@ -30,13 +30,6 @@ def held_out(share: int = 5) -> torch.Tensor:
 NOBODY = torch.zeros(NETWORKS, STUDENTS, dtype=torch.bool)
 
 
-def test_networks_learn_what_there_is_to_learn() -> None:
-    fitted = fit(SMALL, Recipe(0.01, epochs=300, patience=30), examples(), held_out(), seed=1)
-    outputs = predict(SMALL, fitted.weights, examples(seed=5).inputs, [])
-    expected = examples(seed=5).inputs.numbers[..., 0] / 2
-    assert float((outputs.mean(dim=0) - expected).square().mean()) < 0.03
-
-
 def test_all_students_of_all_batches_are_learnt_from_and_none_of_the_validation_set() -> None:
     """A student learnt from moves the weights; one of the validation set does not."""
     recipe = Recipe(0.01, epochs=1, patience=0, batch_size=25)
@@ -81,29 +74,10 @@ def test_without_early_stopping_the_last_state_is_kept() -> None:
 
 def test_another_seed_gives_other_weights_and_the_same_seed_the_same() -> None:
     recipe = Recipe(epochs=5, batch_size=40)
-    first, again, other = (
-        fit(SMALL, recipe, examples(), held_out(), seed=seed).weights for seed in (1, 1, 2)
-    )
+    fitted = [fit(SMALL, recipe, examples(), held_out(), seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (each.weights for each in fitted)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-
-
-def test_another_loss_is_an_argument() -> None:
-    """With the absolute error, one target far off moves the networks less."""
-
-    def absolute(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return (outputs - targets).abs()
-
-    taught = examples()
-    taught.targets[:, 20] = 100
-    recipe = Recipe(0.01, epochs=200, patience=0)
-    robust = fit(SMALL, recipe, taught, NOBODY, seed=1, loss=absolute)
-    usual = fit(SMALL, recipe, taught, NOBODY, seed=1)
-    errors = [
-        (predict(SMALL, fitted.weights, taught.inputs, []) - taught.targets)[:, :, 30:].abs().mean()
-        for fitted in (robust, usual)
-    ]
-    assert errors[0] < errors[1] / 2
 
 
 def test_a_learning_rate_that_is_too_high_is_told_in_a_line() -> None:
@@ -111,16 +85,3 @@ def test_a_learning_rate_that_is_too_high_is_told_in_a_line() -> None:
     taught.targets[1] = 1e25
     with pytest.raises(InputError, match=r"train\.learning_rate is 0\.1: the loss is no longer"):
         fit(SMALL, Recipe(0.1, epochs=50), taught, held_out(), seed=1)
-
-
-def test_a_forecast_does_not_depend_on_the_students_beside_it() -> None:
-    weights = SMALL.initial_weights(2, torch.Generator().manual_seed(0))
-    draw = torch.Generator().manual_seed(4)
-    numbers = torch.randn(STEPS, 600, 1, generator=draw)
-    codes = torch.zeros(STEPS, 600, 0, dtype=torch.int64)
-    whole = predict(SMALL, weights, Inputs(numbers, codes, codes.float()), [])
-    for rows in (slice(0, 1), slice(100, 500), slice(599, 600)):
-        part = predict(
-            SMALL, weights, Inputs(numbers[:, rows], codes[:, rows], codes[:, rows].float()), []
-        )
-        assert torch.equal(part, whole[..., rows])

@@ -15,15 +15,8 @@ from nextsem.reading.wide import read_wide
 from nextsem.shared.errors import InputError
 from tests.conftest import PARAMETERS
 
-DATA = PARAMETERS.data.model_copy(
-    update={
-        "semesters": ["1st", "2nd"],
-        "static": ["College"],
-        "groups": [],
-        "id": ["Roll", "Number"],
-        "spellings": {},
-    }
-)
+CHANGES = {"semesters": ["1st", "2nd"], "static": ["College"], "id": ["Roll", "Number"]}
+DATA = PARAMETERS.data.model_copy(update=CHANGES | {"groups": [], "spellings": {}})
 HEADER = "1st,2nd,College,Roll,Number"
 TEXT = f"{HEADER}\n8.11,7,115,1,\n6.5,,115,,2\n"
 
@@ -57,11 +50,8 @@ def expected(found: pd.DataFrame) -> None:
 
 
 FORMS = {
-    "comma": TEXT,
-    "decimal comma in quotes": TEXT.replace("8.11", '"8,11"').replace("6.5", '"6,5"'),
     "a separator at each end": TEXT.replace("\n", ",\n"),
     "no line end": TEXT.rstrip("\n"),
-    "blank rows at the end": TEXT + "\n\n,,,,\n",
     "BOM": b"\xef\xbb\xbf" + TEXT.encode(),
     "spaces": TEXT.replace("8.11,7,", " 8.11 ,7.00, "),
     "header with spaces and quotes": TEXT.replace("1st", " 1st ").replace("College", '"College"'),
@@ -93,9 +83,27 @@ CELLS = st.one_of(
     st.integers(0, 1000).map(lambda n: f"{n / 100:g}"),
     st.sampled_from(["", " ", "AB", "+7", "1e1"]),
 )
-NAMES = st.sampled_from(
-    ["", "115", "007", "1e5", "NA", "True", "Zoë", "=1+1", "a,b;c|d\te", 'a"b', "a\nb", "محمد"]
-)
+LIKE_NUMBERS = ["", "a", "007", "7", "7.5", "-1", "1e3", "inf", "nan", "True", "é", "NA"]
+LIKE_NUMBERS += ["115", "1e5", "+49", "3-4", "2024-03-04"]
+NAMES = st.sampled_from([*LIKE_NUMBERS, "=1+1", "a,b;c|d\te", 'a"b', "a\nb", "محمد"])
+LONG = DATA.model_copy(update={"layout": "long", "static": ["college"]})
+CELL = st.sampled_from([*LIKE_NUMBERS, " a "])
+ROWS = st.lists(st.tuples(*[CELL] * 4), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[*HealthCheck])
+@given(ROWS, st.sampled_from(["\n", "\r\n"]))
+def test_quotes_of_cells_change_nothing(tmp_path: Path, rows: list[tuple], line_end: str) -> None:
+    """Without quotes, pyarrow reads the file; with them, pandas does."""
+    found = []
+    for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL):
+        path = tmp_path / "table.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, quoting=quoting, lineterminator=line_end)
+            writer.writerows([("Student", "Term", "college", "other"), *rows, ("s", "1", "c", "0")])
+        table = tables.read(path, LONG)
+        found.append(table.astype(dict.fromkeys(table, object)))
+    pd.testing.assert_frame_equal(*found)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[*HealthCheck])
@@ -151,9 +159,7 @@ def test_missing_marks(tmp_path: Path) -> None:
     assert read(tmp_path / "table.csv", f"{HEADER}\n0,7,115,1,\n")["1st"].tolist() == [0.0]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["nan", "inf", "1e400", "True", "0x1", "1_0", "8 .1", "8,1", "n/a", "#N/A"]
-)
+@pytest.mark.parametrize("wrong", ["nan", "inf", "1e400", "True", "n/a", "8 .1", "8,1", "#N/A"])
 def test_what_is_no_number(tmp_path: Path, wrong: str) -> None:
     text = f'{HEADER}\n7.5,7,115,1,\n"{wrong}",7,115,2,\n'
     with pytest.raises(InputError, match=r"row 3, column '1st': .* is not a number"):
@@ -170,15 +176,11 @@ def test_a_sign_that_all_numbers_of_a_column_have(tmp_path: Path, form: str, dec
     np.testing.assert_array_equal(found["1st"], [8.5, np.nan, 7])
 
 
-@pytest.mark.parametrize("column", ["College", "Roll"])
-def test_names_that_look_like_numbers_or_dates_stay_as_they_are(
-    tmp_path: Path, column: str
-) -> None:
-    names = ["007", "7", "+49", "49", "1e5", "100000", "2024-03-04", "3-4", "True", "NA"]
-    other = {"College": "Roll", "Roll": "College"}[column]
-    lines = "".join(f"7,7,{name},{n}\n" for n, name in enumerate(names))
-    found = read(tmp_path / "table.csv", f"1st,2nd,{column},{other}\n{lines}", id=["Roll"])
-    assert found["student" if column == "Roll" else column].tolist() == names
+def test_ids_that_look_like_numbers_or_dates_stay_as_they_are(tmp_path: Path) -> None:
+    ids = ["007", "7", "+49", "49", "1e5", "100000", "2024-03-04", "3-4", "True", "NA"]
+    lines = "".join(f"7,7,{each},{n}\n" for n, each in enumerate(ids))
+    found = read(tmp_path / "table.csv", f"1st,2nd,Roll,College\n{lines}", id=["Roll"])
+    assert found["student"].tolist() == ids
 
 
 def test_spellings_that_mean_the_same_are_one(tmp_path: Path) -> None:
@@ -190,23 +192,16 @@ def test_spellings_that_mean_the_same_are_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_names_that_repeat_or_are_merged_downwards(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"table.{ending}"
-    rows: list[list[object]] = [
-        ["Report"],
-        ["College", "Semester"],
-        [None, "GPA", "1st\n(spring)", "GPA"],
-        ["A", 6, 7, 8],
-    ]
-    write(path, rows)
+    head: list[list[object]] = [["Report"], ["College", "Semester"]]
+    write(path, [*head, [None, "GPA", "1st\n(spring)", "GPA"], ["A", 6, 7, 8]])
     names = ["GPA (1)", "1st (spring)", "GPA (2)"]
     data = DATA.model_copy(update={"id": [], "header_row": 3, "semesters": names})
     found = read_wide(path, data)
     assert found.table["College"].tolist() == ["A"]
     assert found.students.grades.tolist() == [[6, 7, 8]]
     data = data.model_copy(update={"semesters": ["GPA", "GPA (2)"]})
-    with pytest.raises(
-        InputError,
-        match=r"'GPA' stands 2 times \(columns 2, 4\); allowed: once, or say which, such as 'GPA \(1\)'",
-    ):
+    said = r"'GPA' occurs 2 times \(columns 2, 4\); allowed: once, or say which, such as "
+    with pytest.raises(InputError, match=said + r"'GPA \(1\)'"):
         read_wide(path, data)
 
 
@@ -217,9 +212,8 @@ def test_rows_at_the_end_that_are_no_students(tmp_path: Path, ending: str) -> No
     rows += [[6.5, 7, None, None, "Average:"], ["See below"]]
     write(path, [[*HEADER.split(",")[:4], "Remark"], *rows])
     data = DATA.model_copy(update={"id": ["Roll"]})
-    with pytest.raises(
-        InputError, match=r"row 5 and below looks like a total .* data.footer_rows to 2"
-    ):
+    said = r"row 5 and below looks like a total .* data.footer_rows to 2"
+    with pytest.raises(InputError, match=said):
         read_wide(path, data)
     found = read_wide(path, data.model_copy(update={"footer_rows": 2}))
     assert found.table["student"].tolist() == ["1", "2"]
@@ -237,13 +231,7 @@ def test_a_wrong_header_row_prints_nobody(tmp_path: Path, ending: str, header_ro
     path = tmp_path / f"table.{ending}"
     write(path, [HEADER.split(",")[:4], PERSON, ["7", "6", "Bob Sample", "12"]])
     data = DATA.model_copy(update={"id": ["Roll"], "header_row": header_row})
-    with pytest.raises(
-        InputError, match=f"row {header_row} has 4 columns.*data.header_row"
-    ) as told:
+    said = f"row {header_row} has 4 columns.*data.header_row"
+    with pytest.raises(InputError, match=said) as told:
         read_wide(path, data)
     assert not any(cell in str(told.value) for cell in [*PERSON, "Bob"])
-
-
-def test_a_misspelt_column_is_told_with_those_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no column '2nd'; found: '1st', 'second', 'College'"):
-        read(tmp_path / "table.csv", TEXT.replace("2nd", "second"))

@@ -17,18 +17,9 @@ from nextsem.students.students import Students
 from tests.conftest import PARAMETERS
 from tests.reading.test_tables import excel
 
-DATA = PARAMETERS.data.model_copy(
-    update={
-        "layout": "long",
-        "student": "Name",
-        "term": "Term",
-        "grade": "GPA",
-        "static": ["Programme"],
-        "numeric": ["Credits"],
-        "groups": ["Sex"],
-        "spellings": {},
-    }
-)
+CHANGES = {"layout": "long", "student": "Name", "term": "Term", "grade": "GPA", "spellings": {}}
+CHANGES |= {"static": ["Programme"], "numeric": ["Credits"], "groups": ["Sex"]}
+DATA = PARAMETERS.data.model_copy(update=CHANGES)
 HEADER = "Name,Term,GPA,Programme,Credits,Sex"
 TEXT = f"""{HEADER}
 Zoe,2020-2,6,,20,F
@@ -69,9 +60,8 @@ def test_what_is_known_ahead_belongs_to_its_own_term(tmp_path: Path) -> None:
     students = read_students(*wrote(tmp_path / "t.csv", TEXT, ahead=ahead)).students
     arts, law = (students.vocabulary[0].index(each) for each in ("Arts", "Law"))
     assert students.codes[..., 0].tolist() == [[law, arts, -1], [law, -1, -1]]
-    np.testing.assert_array_equal(
-        students.numbers[..., 0], [[30, np.nan, 20], [10, np.nan, np.nan]]
-    )
+    expected = [[30, np.nan, 20], [10, np.nan, np.nan]]
+    np.testing.assert_array_equal(students.numbers[..., 0], expected)
 
 
 def test_listed_terms_have_the_same_place_for_everyone(tmp_path: Path) -> None:
@@ -160,30 +150,26 @@ def test_terms_whose_order_cannot_be_told(terms: list[str]) -> None:
 
 # What holds of any transcripts -------------------------------------------------
 
-WIDE = DATA.model_copy(
-    update={"layout": "wide", "semesters": ["s1", "s2", "s3", "s4"], "id": ["Name"]}
-)
+SEMESTERS = {"semesters": ["s1", "s2", "s3", "s4"]}
+WIDE = DATA.model_copy(update=SEMESTERS | {"layout": "wide", "id": ["Name"]})
 GRADES = st.one_of(st.none(), st.integers(0, 100).map(lambda n: n / 10))
 COLUMNS = ["Programme", "Credits", "Sex"]
-STUDENT = st.fixed_dictionaries(
-    {
-        **dict.fromkeys(WIDE.semesters, GRADES),
-        "Programme": st.sampled_from(["", "Law", "Arts"]),
-        "Credits": st.sampled_from([np.nan, 0.0, 12.5]),
-        "Sex": st.sampled_from(["", "F", "M"]),
-    }
-)
+OTHERS = (["", "Law", "Arts"], [np.nan, 0.0, 12.5], ["", "F", "M"])
+DRAWN = dict.fromkeys(WIDE.semesters, GRADES)
+DRAWN |= dict(zip(COLUMNS, map(st.sampled_from, OTHERS), strict=True))
+STUDENT = st.fixed_dictionaries(DRAWN)
 TABLES = st.lists(STUDENT, min_size=1, max_size=6)
+Rows = list[dict[str, object]]
 ANY = settings(max_examples=25, deadline=None, suppress_health_check=[*HealthCheck])
 
 
-def transcripts(rows: list[dict[str, object]]) -> pd.DataFrame:
+def transcripts(rows: Rows) -> pd.DataFrame:
     """A row for each student and semester."""
     long = table_of(rows).melt(["Name", *COLUMNS], WIDE.semesters, "Term", "GPA")
     return long.sort_values(["Name", "Term"], kind="stable")
 
 
-def table_of(rows: list[dict[str, object]]) -> pd.DataFrame:
+def table_of(rows: Rows) -> pd.DataFrame:
     frame = pd.DataFrame(rows).astype(dict.fromkeys(WIDE.semesters, float))
     return frame.assign(Name=[f"n{number}" for number in range(len(rows))])
 
@@ -208,9 +194,7 @@ def same(one: Students, other: Students) -> None:
 
 @ANY
 @given(rows=TABLES, seed=st.integers(0, 99))
-def test_a_wide_table_and_its_transcripts_are_the_same_students(
-    tmp_path: Path, rows: list[dict[str, object]], seed: int
-) -> None:
+def test_a_wide_table_and_transcripts_are_the_same(tmp_path: Path, rows: Rows, seed: int) -> None:
     assume(any(row["s4"] is not None for row in rows))
     long = transcripts(rows)
     # A row without a grade may also not be there at all, if another of the student's is.
@@ -223,9 +207,7 @@ def test_a_wide_table_and_its_transcripts_are_the_same_students(
 
 @ANY
 @given(rows=TABLES, seed=st.integers(0, 99), terms=st.sampled_from([[], WIDE.semesters]))
-def test_rows_may_stand_in_any_order(
-    tmp_path: Path, rows: list[dict[str, object]], seed: int, terms: list[str]
-) -> None:
+def test_rows_may_be_in_any_order(tmp_path: Path, rows: Rows, seed: int, terms: list[str]) -> None:
     data, long = DATA.model_copy(update={"terms": terms}), transcripts(rows)
     long["Programme"] = long["Programme"].where(long["Term"] != "s3", "Medicine")
     students = read(long, tmp_path, data)

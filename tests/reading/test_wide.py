@@ -56,19 +56,6 @@ def test_two_rows_of_one_student_are_refused_without_a_name(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
-def test_another_table_with_semesters_to_come(tmp_path: Path, ending: str) -> None:
-    path = tmp_path / f"t.{ending}"
-    data = DATA.model_copy(update={"semesters": ["1st", "2nd", "3rd"], "groups": ["Gender"]})
-    write(path, [["2nd", "College", "1st"], [7, 115, 8.11], [6.5, 241, None]])
-    found = read_students(path, data, to_come=True)
-    assert found.students.names.tolist() == ["row 2", "row 3"]
-    np.testing.assert_array_equal(found.students.grades, [[8.11, 7, np.nan], [np.nan, 6.5, np.nan]])
-    assert found.groups["Gender"].tolist() == ["", ""]
-    with pytest.raises(InputError, match="no column 'Roll'"):
-        read_students(path, data)
-
-
-@pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_ids_come_as_they_are_and_a_mark_is_told(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"t.{ending}"
     rows = [["007", "Zoë", "A", 7, "AB"], ["1e5", "", "A", 7, None], ["9", "Li", "B", "AB", "-"]]

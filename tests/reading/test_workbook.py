@@ -41,50 +41,39 @@ def rewrite(path: Path, part: str, old: str, new: str) -> None:
 SHEET = "xl/worksheets/sheet1.xml"
 
 
-def test_another_sheet_below_a_title(tmp_path: Path) -> None:
-    path = tmp_path / "table.xlsx"
-    excel(path, [["Results"], [None], HEADER, GOOD, [None], [6, 7, "115", "2"]], sheet="Grades")
-    data = DATA.model_copy(update={"sheet": "Grades", "header_row": 3})
-    found = read_wide(path, data)
-    assert found.table["student"].tolist() == ["1", "2"]
-    assert found.left_out["blank"] == 1
-    with pytest.raises(InputError, match=r"no sheet 'Spring'; found: 'Sheet', 'Grades'"):
-        read_wide(path, DATA.model_copy(update={"sheet": "Spring"}))
-
-
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nextsem.reading.workbook.UNPACKED", 2**24)
-    path = tmp_path / "table.xlsx"
-    excel(path, [HEADER, GOOD])
-    rewrite(path, SHEET, "<sheetData>", " " * 2**24 + "<sheetData>")
-    assert path.stat().st_size < 2**17
-    assert "unpacks to more than 16 MiB" in told(path)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "fragment"),
     [
         ("<worksheet", '<!DOCTYPE a [<!ENTITY a "aaa">]><worksheet', "DTDForbidden"),
         ("</sheetData>", '<row r="1048576"><c><v>7</v></c></row></sheetData>', "cells; allowed"),
+        ("<sheetData>", " " * 2**24 + "<sheetData>", "unpacks to more than 16 MiB"),
         ("</sheetData>", "", "cannot be read as an .xlsx file"),
     ],
 )
 def test_what_would_fill_the_memory_or_is_damaged(
-    tmp_path: Path, old: str, new: str, fragment: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, fragment: str
 ) -> None:
+    monkeypatch.setattr("nextsem.reading.workbook.UNPACKED", 2**24)
     path = tmp_path / "table.xlsx"
     excel(path, [[*HEADER, *(f"c{n}" for n in range(60))], GOOD])
     rewrite(path, SHEET, old, new)
     assert fragment in told(path)
 
 
-@pytest.mark.parametrize("column", range(4))
-def test_a_formula_that_was_never_calculated(tmp_path: Path, column: int) -> None:
+# In any column, and in a grade's.
+CELLS = [(column, "#N/A", "'#N/A'") for column in range(4)]
+CELLS += [(column, "=A1+1", "is a formula that was never calculated") for column in range(4)]
+CELLS += [(0, date(2023, 3, 15), "'2023-03-15' is not a number")]
+CELLS += [(0, True, "'True' is not a number")]
+
+
+@pytest.mark.parametrize(("column", "cell", "said"), CELLS)
+def test_what_is_no_grade_and_no_name(tmp_path: Path, column: int, cell: object, said: str) -> None:
+    """Of a formula openpyxl writes no value."""
     path, row = tmp_path / "table.xlsx", [*GOOD]
-    row[column] = "=A1+1"
-    excel(path, [HEADER, GOOD, row])  # openpyxl writes no values
-    found = told(path)
-    assert f"row 3, column '{HEADER[column]}': is a formula that was never calculated" in found
+    row[column] = cell
+    excel(path, [HEADER, GOOD, row])
+    assert f"row 3, column '{HEADER[column]}': {said}" in told(path)
 
 
 def test_a_value_that_a_program_is_still_to_calculate(tmp_path: Path) -> None:
@@ -131,21 +120,6 @@ def test_merged_cells_and_formulas_elsewhere(tmp_path: Path) -> None:
     found = read_wide(path, DATA.model_copy(update={"footer_rows": 1}))
     assert found.table["student"].tolist() == ["1", "2"]
     assert found.left_out["footer"] == 1
-
-
-@pytest.mark.parametrize("column", range(4))
-def test_an_error_is_neither_a_grade_nor_a_name(tmp_path: Path, column: int) -> None:
-    path, row = tmp_path / "table.xlsx", [*GOOD]
-    row[column] = "#N/A"
-    excel(path, [HEADER, row])
-    assert f"row 2, column '{HEADER[column]}': '#N/A'" in told(path)
-
-
-@pytest.mark.parametrize(("cell", "shown"), [(date(2023, 3, 15), "'2023-03-15'"), (True, "'True'")])
-def test_a_date_or_a_truth_value_is_no_grade(tmp_path: Path, cell: object, shown: str) -> None:
-    path = tmp_path / "table.xlsx"
-    excel(path, [HEADER, [cell, *GOOD[1:]]])
-    assert f"row 2, column '1st': {shown} is not a number" in told(path)
 
 
 def test_long_numbers_keep_every_digit(tmp_path: Path) -> None:

@@ -20,6 +20,15 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
+def write(folder: Path, error: type[BaseException] | None = None) -> None:
+    """Write two files, unless an error comes before they are in place."""
+    with whole_files() as place:
+        for name in ("a.csv", "b.csv"):
+            place(folder / name).write_text("new")
+        if error is not None:
+            raise error
+
+
 def test_puts_all_in_place_and_makes_folders(tmp_path: Path) -> None:
     with whole_files() as place:
         for name in ("a.csv", "b/c/d.csv"):
@@ -36,14 +45,8 @@ def test_puts_all_in_place_and_makes_folders(tmp_path: Path) -> None:
 def test_failure_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
     (tmp_path / "a.csv").write_text("old")
 
-    def write() -> None:
-        with whole_files() as place:
-            place(tmp_path / "a.csv").write_text("new")
-            place(tmp_path / "b.csv").write_text("new")
-            raise error
-
     with pytest.raises(error):
-        write()
+        write(tmp_path, error)
     assert (tmp_path / "a.csv").read_text() == "old"
     assert names(tmp_path) == ["a.csv"]
 
@@ -52,21 +55,14 @@ def test_a_folder_in_the_way_of_the_second_keeps_the_first(tmp_path: Path) -> No
     (tmp_path / "a.csv").write_text("old")
     (tmp_path / "b.csv").mkdir()
 
-    def write() -> None:
-        with whole_files() as place:
-            place(tmp_path / "a.csv").write_text("new")
-            place(tmp_path / "b.csv").write_text("new")
-
     with pytest.raises(IsADirectoryError) as told:
-        write()
+        write(tmp_path)
     assert told.value.filename == str(tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_text() == "old"
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(
-    tmp_path: Path,
-) -> None:
+def test_what_a_killed_process_left_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     left = [f".partial.{dead.pid}.a.csv", f".partial.{dead.pid}.b.csv"]
@@ -110,9 +106,7 @@ def test_a_signal_comes_before_all_outputs_or_after_all(
 
     monkeypatch.setattr(Path, "replace", disturbed)
     try:
-        with whole_files() as place:
-            for name in ("a.csv", "b.csv"):
-                place(tmp_path / name).write_text("new")
+        write(tmp_path)
     finally:
         signal.signal(number, before)
     assert heard == [["a.csv", "b.csv"]] * 2
@@ -130,30 +124,13 @@ def test_an_output_that_was_a_link_no_longer_is(tmp_path: Path) -> None:
 
 def test_metrics_are_rounded_and_always_json(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
-    metrics = {
-        "mse": 0.12345678,
-        "n": np.int64(34),
-        "r2": np.float64("nan"),
-        "width": float("inf"),
-        "zero": -1e-9,
-        "name": "network",
-        "stopped": True,
-        "none": None,
-        "baselines": {"mean": np.float32(0.5)},
-    }
-    write_metrics(metrics, path)
+    same = {"name": "network", "stopped": True, "none": None}
+    metrics = {"mse": 0.12345678, "n": np.int64(34), "r2": np.float64("nan"), "zero": -1e-9}
+    metrics |= {"width": float("inf"), "baselines": {"mean": np.float32(0.5)}}
+    write_metrics(metrics | same, path)
     text = path.read_text()
-    assert json.loads(text) == {
-        "mse": 0.123457,
-        "n": 34,
-        "r2": None,
-        "width": None,
-        "zero": 0.0,
-        "name": "network",
-        "stopped": True,
-        "none": None,
-        "baselines": {"mean": 0.5},
-    }
+    expected = {"mse": 0.123457, "n": 34, "r2": None, "zero": 0.0, "width": None}
+    assert json.loads(text) == expected | {"baselines": {"mean": 0.5}} | same
     assert '"n": 34,' in text
     assert "-0" not in text
     assert text.endswith("}\n")

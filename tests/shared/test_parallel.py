@@ -1,4 +1,4 @@
-"""Tasks side by side: in order, and on workers of Dask only where code, libraries and pins are ours."""
+"""Tasks side by side, on workers of Dask only where code, libraries and pins are ours."""
 
 import shutil
 from pathlib import Path
@@ -13,19 +13,8 @@ from tests.conftest import ROOT
 from tests.workers import OURS, dask
 
 
-@pytest.mark.parametrize("threads", [True, False])
-def test_results_are_in_the_order_of_the_tasks(threads: bool) -> None:
-    done: list[None] = []
-    tasks = [delayed(pow)(number, 2) for number in range(9)]
-    found = side_by_side(tasks, 2, lambda: done.append(None), threads)
-    assert found == [number**2 for number in range(9)]
-    assert len(done) == 9
-
-
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://here"])
-def test_a_scheduler_that_does_not_answer_is_named(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_a_scheduler_that_is_silent_is_named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(parallel, "PATIENCE", 1)
     monkeypatch.setenv(SCHEDULER, address)
     with pytest.raises(InputError, match=f"^{SCHEDULER}: no Dask scheduler answers at {address}"):
@@ -51,9 +40,7 @@ def test_workers_of_dask_give_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.slow
-def test_a_worker_with_other_code_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "nextsem"
     shutil.copytree(ROOT / "nextsem", other, ignore=shutil.ignore_patterns("__pycache__"))
     with (other / "network/network.py").open("a") as file:
@@ -67,9 +54,7 @@ def test_a_worker_with_other_code_is_refused(
 
 
 @pytest.mark.slow
-def test_a_worker_without_the_pins_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_worker_without_pins_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (
         dask(monkeypatch, tmp_path, workers=1),
         pytest.raises(InputError, match=r"worker tcp://\S+ has other pins \("),

@@ -32,10 +32,7 @@ def loaded(folder: Path, key: str, value: object) -> params.Params:
 
 
 def test_the_repositorys_own() -> None:
-    parameters = params.load(FILE)
-    assert parameters.model_dump() == GOOD
-    assert parameters.model.layers == 3
-    assert parameters.train.weight_decay == 1e-5
+    assert params.load(FILE).model_dump() == GOOD
 
 
 @pytest.mark.parametrize("number", ["1e-5", "1e-05", "1.0e-05", "0.00001", "1E-5"])
@@ -57,45 +54,27 @@ def test_names_and_marks_are_text(tmp_path: Path) -> None:
     ("key", "value", "fragment"),
     [
         ("model.layers", 1.5, "1.5"),
-        ("model.layers", "3", "'3'"),
         ("model.layers", 0, "greater than or equal to 1"),
-        ("model.layers", None, "None"),
-        ("model.dropout", 0.999, "less than or equal to 0.99"),
         ("model.cell", "tanh", "'rnn', 'gru' or 'lstm'"),
         ("split.test_size", 0, "greater than 0"),
-        ("split.test_size", 1, "less than 1"),
-        ("split.seed", -1, "greater than or equal to 0"),
         ("train.learning_rate", float("nan"), "finite"),
-        ("train.learning_rate", True, "True"),
         ("train.standardize", 1, "valid boolean"),
         ("data.table", "", "''"),
         ("data.table", "a\nb.csv", "on one line"),
-        ("data.table", "a\0.csv", "on one line"),
         ("data.grade_range", [0, 1e10], "less than or equal to 1000000000"),
         ("data.grade_range", [10, 0], "a lower end first"),
-        ("data.grade_range", [0], "at least 2"),
         ("data.semesters", ["1st"], "at least 2"),
         ("data.semesters", ["1st", "2nd", "1st"], "'1st' twice"),
-        ("data.semesters", ["1st", ""], "data.semesters.1"),
         ("data.semesters", ["1st", True], "in quotes"),
         ("data.static", ["5th"], "'5th' twice"),
         ("data.id", ["5th"], "data.id"),
         ("data.id", ["Roll", "Roll"], "'Roll'"),
         ("data.encoding", "utf-9", "'utf-9'"),
-        ("data.encoding", "undefined", "'undefined'"),
-        ("data.encoding", "a\0b", "utf-16"),
         ("data.separator", "/", "'auto'"),
-        ("data.header_row", 0, "greater than or equal to 1"),
-        ("data.groups", ["5th"], "'5th' twice"),
         ("data.layout", "tall", "'wide' or 'long'"),
         ("data.ahead", ["Season"], "'Season'"),
         ("data.terms", ["1", 1], "'1' twice"),
-        ("data.current", 0, "greater than or equal to 1"),
-        ("data.spellings", ["M"], "dictionary"),
-        ("data.lower_is_better", "yes", "valid boolean"),
         ("data.colour", "red", "data.colour is no parameter; allowed: table, layout"),
-        ("intervals.coverage", 1, "less than 1"),
-        ("intervals.by", "", "at least 1"),
         ("evaluate.at_risk_below", "six", "valid number"),
         ("evaluate.capacity", 4, "greater than or equal to 5"),
     ],
@@ -160,21 +139,6 @@ def test_other_values_keep_comments_and_say_why() -> None:
         params.with_values(text, {"model.layers": 0}, {}, "params.yaml")
 
 
-def test_a_group_of_them_checked_by_itself() -> None:
-    data = params.check(params.Data, GOOD["data"] | {"sheet": 2024}, "--set")
-    assert data.sheet == "2024"
-    with pytest.raises(InputError, match=r"^--set: colour is no parameter; allowed: table, lay"):
-        params.check(params.Data, GOOD["data"] | {"colour": "red"}, "--set")
-    with pytest.raises(InputError, match=r"^--set: header_row is 'x'; it should be a valid int"):
-        params.check(params.Data, GOOD["data"] | {"header_row": "x"}, "--set")
-
-
-def test_a_text_as_yaml() -> None:
-    assert params.parse("[a, 1, 1e-5, true]", "here") == ["a", 1, 1e-5, True]
-    with pytest.raises(InputError, match=r"^here, row 1: not YAML"):
-        params.parse("[", "here")
-
-
 def test_a_misspelt_key_is_named_first(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(FILE.read_text().replace("\n  layers:", "\n  layer:"))
@@ -182,24 +146,7 @@ def test_a_misspelt_key_is_named_first(tmp_path: Path) -> None:
         params.load(path)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "data",
-        "- 1",
-        "a: [1",
-        "a: b: c",
-        "a: 1\na: 2",
-        "? [a]\n: 1",
-        "a: !!bool b",
-        "a: 2024-13-45",
-        "!!python/object:os.system a",
-        "\0",
-        '"a\n\n\nb": 1',
-    ],
-    ids=range(12),
-)
+@pytest.mark.parametrize("text", ["", "data", "- 1", "a: [1", "a: b: c", "a: 1\na: 2", "\0"])
 def test_text_that_holds_no_parameters(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
@@ -225,12 +172,9 @@ ANYTHING = st.recursive(
     max_leaves=6,
 )
 KEYS = [f"{group}.{key}" for group, keys in GOOD.items() for key in keys]
-quick = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
-@quick
+@settings(max_examples=60, deadline=None, suppress_health_check=[*HealthCheck])
 @given(key=st.sampled_from(KEYS), value=ANYTHING)
 def test_any_value_is_taken_or_refused_in_a_line(tmp_path: Path, key: str, value: object) -> None:
     told = ""

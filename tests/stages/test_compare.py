@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 
@@ -12,27 +13,20 @@ from nextsem.review.revisions import flat
 from nextsem.shared.errors import InputError
 from stages import compare
 from tests.comparison import made
-
-FILES = [
-    "data/predictions/list.csv",
-    "data/predictions/student_errors.csv",
-    "metrics/crossvalidation.json",
-    "metrics/model-card.md",
-    "metrics/plots/by_semester.csv",
-    "metrics/plots/by_semester.png",
-    "metrics/plots/fold_errors.csv",
-    "metrics/plots/forecasters.png",
-    "metrics/plots/forward.png",
-    "metrics/plots/groups.png",
-    "metrics/plots/reliability.csv",
-    "metrics/plots/reliability.png",
-    "metrics/summary.json",
-]
+from tests.test_pipeline import outputs
 
 
-def compared(path: Path, layout: str = "wide", calibrated: bool = True) -> Path:
-    of = made.students(layout=layout)
-    made.project(path, of, made.out_of_fold(of), calibrated)
+def compared(
+    path: Path,
+    layout: str = "wide",
+    calibrated: bool = True,
+    count: int = 80,
+    folds: int = 5,
+    origins: Sequence[str] = (),
+) -> Path:
+    of = made.students(count, layout)
+    forecasts = made.with_origins(made.out_of_fold(of, folds), [*origins])
+    made.project(path, of, forecasts, calibrated)
     with chdir(path):
         compare.main()
     return path
@@ -49,14 +43,13 @@ def read(path: Path) -> dict:
 
 def test_the_same_forecasts_give_the_same_bytes(project: Path, tmp_path: Path) -> None:
     again = compared(tmp_path / "again")
-    for file in FILES:
+    for file in outputs("compare"):
         assert (project / file).read_bytes() == (again / file).read_bytes(), file
 
 
 def test_the_summary_is_short_and_agrees_with_the_rest(project: Path) -> None:
-    summary, whole = (
-        read(project / f"metrics/{name}.json") for name in ("summary", "crossvalidation")
-    )
+    summary = read(project / "metrics/summary.json")
+    whole = read(project / "metrics/crossvalidation.json")
     assert len(summary) <= 15
     assert all(isinstance(value, float) for value in summary.values())
     assert summary["mse"] == whole["forecasters"]["network"]["mse"]
@@ -73,20 +66,14 @@ def test_a_students_error_is_in_no_file_for_git(project: Path) -> None:
 
 
 def test_transcripts_without_ranges_have_their_errors_compared(tmp_path: Path) -> None:
-    summary = read(
-        compared(tmp_path / "project", "long", calibrated=False) / "metrics/summary.json"
-    )
+    project = compared(tmp_path / "project", "long", calibrated=False)
+    summary = read(project / "metrics/summary.json")
     assert summary["mse"] > 0
     assert summary["coverage"] is summary["brier"] is None
 
 
-def test_points_in_time_are_held_against_the_folds(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    of = made.students(layout="long")
-    made.project(tmp_path / "p", of, made.with_origins(made.out_of_fold(of), ["2019", "2020"]))
-    with chdir(tmp_path / "p"):
-        compare.main()
+def test_points_in_time_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compared(tmp_path / "p", "long", origins=["2019", "2020"])
     found = read(tmp_path / "p/metrics/crossvalidation.json")["forward"]
     assert set(found["against"]) == set(made.FORECASTERS) - {"network"}
     assert set(found["origins"]["2020"]) == {"network", "linear", "boosted_trees", "n", "coverage"}
@@ -99,13 +86,7 @@ def test_points_in_time_are_held_against_the_folds(
 
 @pytest.mark.parametrize("layout", ["wide", "long"])
 def test_every_figure_of_the_model_card_is_in_a_file(layout: str, tmp_path: Path) -> None:
-    of = made.students(layout=layout)
-    forecasts = made.out_of_fold(of)
-    if layout == "long":
-        forecasts = made.with_origins(forecasts, ["2019", "2020"])
-    made.project(tmp_path / "p", of, forecasts)
-    with chdir(tmp_path / "p"):
-        compare.main()
+    compared(tmp_path / "p", layout, origins=["2019", "2020"] if layout == "long" else [])
     card = (tmp_path / "p/metrics/model-card.md").read_text()
     card, limits = card.split("- A difference in MSE")  # that one is computed from what is there
     values = [
@@ -125,7 +106,5 @@ def test_every_figure_of_the_model_card_is_in_a_file(layout: str, tmp_path: Path
 
 
 def test_so_few_students_are_refused(tmp_path: Path) -> None:
-    of = made.students(4, layout="long")
-    made.project(tmp_path / "project", of, made.out_of_fold(of, folds=2))
-    with chdir(tmp_path / "project"), pytest.raises(InputError, match="4 students; allowed: 5"):
-        compare.main()
+    with pytest.raises(InputError, match="4 students; allowed: 5"):
+        compared(tmp_path / "project", "long", count=4, folds=2)

@@ -48,9 +48,8 @@ def test_transcripts_by_term(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     grades = draw.integers(0, 100, (8, 14)) / 10
     lines = [f"s{n},{term},{grades[n, term]},A,{term * n}" for n in range(8) for term in range(14)]
-    project = Project(
-        tmp_path / "project", **LONG, data_table=TABLE, data_numeric=["hours"], data_spellings={}
-    )
+    more = {"data_table": TABLE, "data_numeric": ["hours"], "data_spellings": {}}
+    project = Project(tmp_path / "project", **LONG | more)
     write(project, "id,when,gpa,school,hours", *draw.permutation(lines))
     pairs = correlated(project)
     assert list(pairs) == [*(f"term {term}" for term in range(1, 13)), "hours"]

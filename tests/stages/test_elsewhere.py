@@ -11,34 +11,27 @@ from stages import published as published_stage
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
-def test_the_published_table_is_copied(
-    published: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_published_table_is_copied(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXTSEM_PUBLISHED", str(published.resolve()))
     published_stage.main()
-    assert (folder / published_stage.TABLE).read_bytes() == published.read_bytes()
+    assert Path(published_stage.TABLE).read_bytes() == published.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (
-            b"1st,2nd\n8,9\n",
-            "copy.csv: is not the published file: its md5 is .*; allowed: 5d5a8b3d",
-        ),
+        (b"1st\n8\n", "copy.csv: is not the published file: its md5 is .*; allowed: 5d5a8b3d"),
         (None, "NEXTSEM_PUBLISHED leads to .*copy.csv: No such file"),
     ],
-    ids=["wrong bytes", "no such file"],
 )
 def test_a_wrong_copy_is_refused(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+    monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
 ) -> None:
-    copy, old = folder / "copy.csv", folder / published_stage.TABLE
+    copy, old = Path("copy.csv").absolute(), Path(published_stage.TABLE)
     old.parent.mkdir(parents=True)
     old.write_bytes(b"what stood here before")
     if content is not None:
@@ -52,17 +45,10 @@ def test_a_wrong_copy_is_refused(
 def test_a_transcript_of_midfield() -> None:
     """The first twelve graded terms of a student, up to a term; a term without a grade is no row."""
     years = [str(1981 + year) + season for year in range(9) for season in "13"]
-    term = pd.DataFrame(
-        {
-            "mcid": ["B", *["A"] * len(years)],
-            "term": ["19884", *years[::-1]],
-            "cip6": ["140901", *["240102"] * len(years)],
-            "institution": ["Institution J"] * (1 + len(years)),
-            "level": ["01 First-year"] * (1 + len(years)),
-            "hours_term": [3.0] * (1 + len(years)),
-            "gpa_term": [2.5, *[1.9] * (len(years) - 2), float("nan"), 1.9],
-        }
-    )
+    term = pd.DataFrame({"mcid": ["B", *["A"] * len(years)], "term": ["19884", *years[::-1]]})
+    term["cip6"] = ["140901", *["240102"] * len(years)]
+    term["gpa_term"] = [2.5, *[1.9] * (len(years) - 2), float("nan"), 1.9]
+    term = term.assign(institution="Institution J", level="01 First-year", hours_term=3.0)
     student = pd.DataFrame({"mcid": ["A", "B"], "race": ["Asian"] * 2, "sex": ["Female", "Male"]})
     rows = midfield_stage.transcripts(term, student, "19884")
     assert rows["student"].tolist() == ["A"] * 12 + ["B"]

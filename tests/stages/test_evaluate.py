@@ -47,9 +47,7 @@ def column(path: Path, name: str) -> list[object]:
     return [row[header.index(name)] for row in rows]
 
 
-def test_metrics_and_workbooks_are_of_the_last_semester(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metrics_are_of_the_last_semester(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     test, metrics = evaluated(tmp_path / "project", monkeypatch)
     assert metrics["mse"] == pytest.approx(0.04)
     assert metrics["mae"] == pytest.approx(0.2)
@@ -63,6 +61,8 @@ def test_metrics_and_workbooks_are_of_the_last_semester(
     # The workbooks hold the test students in their order.
     places = tmp_path / "project/data/predictions"
     assert column(places / "predicted_scores.xlsx", "Student") == test.names.tolist()
+    sheet = openpyxl.load_workbook(places / "predicted_scores.xlsx").active
+    assert (sheet["A1"].value, sheet["A2"].number_format) == ("Predicted Exam Score", "0.00")
     predicted = column(places / "predicted_scores.xlsx", "Predicted Exam Score")
     assert predicted == pytest.approx(test.grades[:, -1] + 0.2, abs=1e-6)
     actual = column(places / "testing_data.xlsx", "5th")
@@ -73,9 +73,7 @@ def test_metrics_and_workbooks_are_of_the_last_semester(
     assert table["risk"].between(0, 1, inclusive="neither").all()
 
 
-def test_of_transcripts_all_terms_after_the_first_are_scored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_terms_of_transcripts_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     test, metrics = evaluated(tmp_path / "project", monkeypatch, layout="long")
     assert metrics["n"] == test.to_learn.sum() > len(test)
     table = pd.read_csv(tmp_path / "project/data/predictions/test.csv")
@@ -84,9 +82,7 @@ def test_of_transcripts_all_terms_after_the_first_are_scored(
     assert column(workbook, "Semester") == table["term"].tolist()
 
 
-def test_of_few_test_students_git_gets_no_figure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_few_students_give_git_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, metrics = evaluated(tmp_path / "project", monkeypatch, tested=3)
     assert set(metrics["baselines"].values()) == {metrics["mse"]} == {metrics["n"]} == {None}
     members = pd.read_csv(tmp_path / "project/metrics/plots/members.csv")

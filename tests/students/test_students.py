@@ -1,5 +1,6 @@
 """Students as sequences of terms: what comes next, what is known before, and what disk keeps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from hypothesis import strategies as st
 
 from nextsem.shared.errors import InputError
 from nextsem.students import prepared
-from nextsem.students.students import UNKNOWN, Schema, Students, carried_forward
+from nextsem.students.pending import to_forecast
+from nextsem.students.students import UNKNOWN, Students
+from tests.advice.fake import cohort
+from tests.conftest import with_grades
 
 COLLEGES = ["115", "=1+1", "Ünal"]
 
@@ -23,17 +27,14 @@ def some_students(draw: st.DrawFn) -> Students:
     def with_gaps(values: np.ndarray, missing: float) -> np.ndarray:
         return np.where(random.random(values.shape) < 0.3, missing, values).astype(values.dtype)
 
-    schema = Schema(
-        "long", [str(n) for n in range(terms)], ["College"], ["Credits"], [], ["a"], (0, 10), False
-    )
-    return Students(
-        schema,
-        np.array([f"student {n}" for n in range(count)], dtype=str),
-        with_gaps(random.uniform(0, 10, (count, terms)), np.nan),
-        with_gaps(random.integers(0, 3, (count, terms, 1)).astype(np.int32), UNKNOWN),
-        with_gaps(random.normal(size=(count, terms, 1)), np.nan),
-        with_gaps(np.zeros((count, terms), np.int32), UNKNOWN),
-        [COLLEGES],
+    columns = {"categories": ["College"], "numbers": ["Credits"], "calendar": ["a"]}
+    grades = with_gaps(random.uniform(0, 10, (count, terms)), np.nan)
+    return replace(
+        with_grades(grades, layout="long", **columns),
+        codes=with_gaps(random.integers(0, 3, (count, terms, 1)).astype(np.int32), UNKNOWN),
+        numbers=with_gaps(random.normal(size=(count, terms, 1)), np.nan),
+        times=with_gaps(np.zeros((count, terms), np.int32), UNKNOWN),
+        vocabulary=[COLLEGES],
     )
 
 
@@ -68,27 +69,37 @@ def test_a_file_of_another_kind_is_refused_in_a_line(tmp_path: Path) -> None:
 def test_the_next_term_is_the_one_after_the_last_grade_whatever_is_missing_before() -> None:
     gap = np.nan
     grades = [[7, gap, 8, gap], [gap, gap, gap, gap], [7, 7, 7, 7], [gap, 6, gap, gap]]
-    students = Students(
-        Schema("wide", ["1st", "2nd", "3rd", "4th"], [], [], [], [], (0, 10), False),
-        np.array(list("abcd")),
-        np.array(grades, dtype=float),
-        np.zeros((4, 4, 0), np.int32),
-        np.zeros((4, 4, 0)),
-        np.full((4, 4), UNKNOWN, np.int32),
-        [],
-    )
+    students = with_grades(np.array(grades, dtype=float))
     assert students.next_term.tolist() == [3, 0, 4, 2]
     assert students.known_before[0].tolist() == [0, 1, 1, 2]
-    assert students.to_learn.tolist() == [
-        [False, False, True, False],
-        [False, False, False, False],
-        [False, True, True, True],
-        [False, False, False, False],
-    ]
+    assert np.argwhere(students.to_learn).tolist() == [[0, 2], [2, 1], [2, 2], [2, 3]]
     assert students.until(2).next_term.tolist() == [1, 0, 2, 2]
 
 
-def test_a_value_holds_until_the_next_one_and_is_not_known_before() -> None:
-    values = np.array([[[UNKNOWN], [4], [UNKNOWN], [5], [UNKNOWN]], [[UNKNOWN]] * 5], np.int32)
-    carried = carried_forward(values, values == UNKNOWN)
-    assert carried[..., 0].tolist() == [[UNKNOWN, 4, 4, 5, 5], [UNKNOWN] * 5]
+# Who is forecast, and why the others are not.
+
+
+@given(known=st.lists(st.integers(0, 5), min_size=1, max_size=8))
+def test_the_term_after_the_last_known_one_is_forecast(known: list[int]) -> None:
+    students = cohort(len(known)).until(np.array(known))
+    terms, reasons = to_forecast(students, None)
+    for count, term, reason in zip(known, terms, reasons, strict=True):
+        if count == 0:
+            assert (term, reason) == ("", "no grade is known")
+        elif count == 5:
+            assert (term, reason) == ("", "5th is known: nothing comes after it")
+        else:
+            assert (term, reason) == (students.schema.terms[count], "")
+
+
+def test_who_has_no_row_in_the_newest_terms_has_left() -> None:
+    students = cohort(3, layout="long").until(2)
+    times = np.array([[0, 1, -1, -1, -1], [2, 3, -1, -1, -1], [3, 4, -1, -1, -1]], np.int32)
+    students = replace(students, times=times)
+    assert to_forecast(students, None)[0].tolist() == ["3", "3", "3"]
+    assert to_forecast(students, 2)[0].tolist() == ["", "3", "3"]
+    terms, reasons = to_forecast(students, 1)
+    assert terms.tolist() == ["", "", "3"]
+    assert reasons[0] == "has left: no row in the newest term"
+    wide = replace(students, schema=replace(students.schema, calendar=[]))
+    assert to_forecast(wide, 1)[0].tolist() == ["3", "3", "3"]

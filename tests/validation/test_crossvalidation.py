@@ -9,14 +9,13 @@ import pytest
 from nextsem.forecaster.calibration import Calibration
 from nextsem.students.students import Students
 from nextsem.validation.baselines import BASELINES
-from nextsem.validation.crossvalidation import FORECASTERS, forecast_parts
+from nextsem.validation.crossvalidation import forecast_parts
 from nextsem.validation.folds import Part, folds, without_each
 from tests.conftest import PARAMETERS, simulated
 
 FEW = PARAMETERS.model.flexible.model_copy(update={"members": 2, "hidden": 8})
-MODEL = PARAMETERS.model.model_copy(
-    update={"members": 2, "hidden": 8, "layers": 1, "flexible": FEW}
-)
+SMALL = {"members": 2, "hidden": 8, "layers": 1, "flexible": FEW}
+MODEL = PARAMETERS.model.model_copy(update=SMALL)
 TRAIN = PARAMETERS.train.model_copy(update={"epochs": 5, "validation_size": 0.5})
 Found = tuple[pd.DataFrame, list[Calibration | None]]
 
@@ -65,9 +64,7 @@ def test_each_forecaster_forecasts_each_grade_that_has_one_before(
     np.testing.assert_allclose(table["network"], halves.mean(axis=1))
 
 
-def test_the_headline_is_the_last_semester_or_all_of_transcripts(
-    students: Students, found: Found
-) -> None:
+def test_the_headline_is_the_last_semester_or_all_terms(students: Students, found: Found) -> None:
     assert (found[0]["headline"] == (found[0]["term"] == 4)).all()
     long = replace(students, schema=replace(students.schema, layout="long"))
     table, _ = forecast(long, folds(long, 2, 1, seed=0), epochs=1)
@@ -75,9 +72,7 @@ def test_the_headline_is_the_last_semester_or_all_of_transcripts(
     assert set(table["term"]) == {1, 2, 3, 4}
 
 
-def test_grades_of_test_students_decide_nothing(
-    students: Students, parts: list[Part], found: Found
-) -> None:
+def test_tested_grades_decide_nothing(students: Students, parts: list[Part], found: Found) -> None:
     """With other last grades of those to be forecast, all else stays as it was."""
     other = replace(students, grades=students.grades.copy())
     other.grades[parts[0].test, -1] = 0
@@ -85,19 +80,3 @@ def test_grades_of_test_students_decide_nothing(
     before = found[0][found[0]["part"] == 0]
     assert calibrations[0] == found[1][0]
     pd.testing.assert_frame_equal(table.drop(columns="actual"), before.drop(columns="actual"))
-
-
-def test_without_a_validation_set_there_is_no_calibration(students: Students) -> None:
-    parts = folds(students, 2, 1, seed=0)
-    table, calibrations = forecast(students, parts, validation_size=0)
-    assert calibrations == [None, None]
-    assert table["spread"].isna().all()
-    assert np.isfinite(table["network"]).all()
-
-
-def test_progress_is_told_for_each_forecaster(students: Students) -> None:
-    done: list[None] = []
-    parts = folds(students, 2, 1, seed=0)
-    train = TRAIN.model_copy(update={"epochs": 1})
-    forecast_parts(students, parts, MODEL, train, None, on_done=lambda: done.append(None))
-    assert len(done) == len(parts) * FORECASTERS
