@@ -31,8 +31,7 @@ def main() -> None:
     path = Path(data.table)
     read = read_students(path, data)
     students = read.students
-    known = students.known.sum(axis=1)
-    complete = np.flatnonzero(students.complete if data.layout == "wide" else known >= 2)
+    complete = np.flatnonzero(students.testable)
     _check(path, students, len(complete), split)
     train, test = train_and_test(complete, split)
     asked = pending(students, read.ids, read.marks, data.current)

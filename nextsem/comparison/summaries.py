@@ -22,8 +22,8 @@ from nextsem.comparison.significance import (
     paired_difference,
     share_interval,
 )
-from nextsem.forecaster.calibration import Calibration
-from nextsem.students.students import Integers, Numbers, Schema, Students, Texts
+from nextsem.forecaster.calibration import Calibration, calibration_categories
+from nextsem.students.students import Integers, Numbers, Schema, Students
 
 FOLD = ["repeat", "fold"]
 _MEANS = ["squared", "error", "held"]
@@ -93,6 +93,7 @@ def assessed(
             other = own.assign(network=own[name])
             risks.iloc[rows, place] = ranges_and_risk(calibration, other, coverage, line, schema)[1]
         base[rows] = _shares_of_others(happened, own["student"].to_numpy())[own["term"]]
+    by = next((each.by for each in calibrations if each), None)
     below = ndtr((line - forecasts["linear"]) / forecasts["linear_sd"])
     actual, network = forecasts["actual"].to_numpy(), forecasts["network"].to_numpy()
     return forecasts.assign(
@@ -101,7 +102,7 @@ def assessed(
         low=ranges[:, 0],
         high=ranges[:, 1],
         held=within(actual, ranges),
-        category=_categories(forecasts, students, next((c.by for c in calibrations if c), None)),
+        category=calibration_categories(students, by)[forecasts["student"], forecasts["term"]],
         happened=worse(actual, line, schema.lower_is_better),
         risk=risk,
         risk_linear=1 - below if schema.lower_is_better else below,
@@ -120,16 +121,6 @@ def _shares_of_others(happened: Numbers, left_out: Integers) -> Numbers:
     counts, sums = np.isfinite(others).sum(axis=0), np.nansum(others, axis=0)
     with np.errstate(invalid="ignore"):
         return np.where(counts > 0, sums / counts, sums.sum() / counts.sum())
-
-
-def _categories(forecasts: pd.DataFrame, students: Students, column: str | None) -> Texts:
-    """Each student's category as known before the term, [forecasts]; "" for none."""
-    if column is None:
-        return np.full(len(forecasts), "")
-    place = students.schema.categories.index(column)
-    terms = forecasts["term"].to_numpy() - (column not in students.schema.ahead)
-    codes = students.codes[forecasts["student"], np.maximum(terms, 0), place]
-    return np.array([*students.vocabulary[place], ""])[codes]
 
 
 def summary(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import GammaRegressor
 
-from nextsem.students.students import Integers, Mask, Numbers, Texts
+from nextsem.students.students import Integers, Mask, Numbers, Students, Texts
 
 # The size of few residuals is shrunk towards the usual one, as if so many more had that size.
 _USUAL_RESIDUALS = 5
@@ -184,6 +184,24 @@ class Calibration:
             yield here & ~weak, np.array(usual)
             if weak.any():
                 yield weak, np.array(self.residuals[f"{count} weak"])
+
+
+def calibration_categories(students: Students, by: str | None) -> Texts:
+    """The category known when each term is forecast, [students, terms], "" where none is."""
+    if by is None:
+        return np.full(students.grades.shape, "", dtype=str)
+    column = students.schema.categories.index(by)
+    codes = students.codes[..., column]
+    if by not in students.schema.ahead:
+        codes = np.concatenate([codes[:, :1], codes[:, :-1]], axis=1)
+    return np.array([*students.vocabulary[column], ""], dtype=str)[codes]
+
+
+def ahead_categories(students: Students, by: str | None) -> list[Texts]:
+    """Of each column of categories known before their term, but `by`: [students, terms]."""
+    schema = students.schema
+    columns = [name for name in schema.ahead if name in schema.categories and name != by]
+    return [calibration_categories(students, column) for column in columns]
 
 
 def _features(forecasts: Numbers, disagreement: Numbers, lower_is_better: bool) -> Numbers:

@@ -1,6 +1,6 @@
 """Encode students as a network's inputs and targets."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +32,7 @@ class Encoding:
     ----------
     center, spread : [terms], mean and standard deviation of each term's grades, grade points; 0
         and 1 without standardizing
+    averages : [terms], mean of each term's grades, with and without standardizing
     number_center, number_spread : [numbers], the same of each numeric column
     vocabulary : the categories of each column
     shares : the share of students in each of them
@@ -46,6 +47,7 @@ class Encoding:
 
     center: list[float]
     spread: list[float]
+    averages: list[float]
     number_center: list[float]
     number_spread: list[float]
     vocabulary: list[list[str]]
@@ -78,9 +80,10 @@ class Encoding:
         bins : number of bins of the encoded inputs; 0 for no such inputs
         """
         terms = students.grades.shape[1]
-        center, spread = np.zeros(terms), np.ones(terms)
-        if train.standardize:
-            center, spread = _center_and_spread(students.grades)
+        averages, spread = _center_and_spread(students.grades)
+        center = averages
+        if not train.standardize:
+            center, spread = np.zeros(terms), np.ones(terms)
         last = students.last_place
         rows = np.arange(len(students))
         numbers = students.numbers[rows, last]
@@ -96,6 +99,7 @@ class Encoding:
         self = cls(
             center.tolist(),
             spread.tolist(),
+            averages.tolist(),
             number_center.tolist(),
             number_spread.tolist(),
             students.vocabulary,
@@ -196,9 +200,6 @@ class Encoding:
         rows, places = np.arange(len(students)), students.last_place
         own = self._own_codes(students)[rows, places]
         return np.asarray((own == UNKNOWN) & (students.codes[rows, places] != UNKNOWN))
-
-    def described(self) -> dict[str, Any]:
-        return asdict(self)
 
     def _numbers(self, students: Students) -> Numbers:
         """Scaled numeric inputs, [students, steps, numbers]."""

@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from joblib import delayed
 
-from nextsem.forecaster.calibration import Calibration
-from nextsem.forecaster.encoding import Encoding
-from nextsem.forecaster.forecaster import (
-    Forecaster,
-    Networks,
+from nextsem.forecaster.calibration import (
+    Calibration,
     ahead_categories,
     calibration_categories,
 )
+from nextsem.forecaster.encoding import Encoding
+from nextsem.forecaster.forecaster import Forecaster, Networks
 from nextsem.forecaster.linear_start import linear_start
 from nextsem.forecaster.profile import Profile
 from nextsem.forecaster.relevance import all_columns, relevant_columns

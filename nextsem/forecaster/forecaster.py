@@ -16,13 +16,17 @@ from pydantic import TypeAdapter
 from safetensors import safe_open
 from safetensors.torch import save
 
-from nextsem.forecaster.calibration import Calibration
+from nextsem.forecaster.calibration import (
+    Calibration,
+    ahead_categories,
+    calibration_categories,
+)
 from nextsem.forecaster.encoding import Encoding
 from nextsem.forecaster.profile import Profile
 from nextsem.network.network import Architecture
 from nextsem.network.training import predict
 from nextsem.shared.errors import InputError
-from nextsem.students.students import Mask, Numbers, Schema, Students, Texts
+from nextsem.students.students import Mask, Numbers, Schema, Students
 
 _FORMAT = "nextsem forecaster 4"
 # Students are forecast in parts of this size, so that memory does not grow with their number.
@@ -130,7 +134,7 @@ class Forecaster:
 
     def averages(self) -> tuple[Numbers, Numbers]:
         """Mean grade of each term [terms] (0 if not standardized) and number [numbers]."""
-        return np.array(self.encoding.center), np.array(self.encoding.number_center)
+        return np.array(self.encoding.averages), np.array(self.encoding.number_center)
 
     def unknown_categories(self, students: Students) -> Mask:
         """Whether the last known category was not in training, [students, categories]."""
@@ -206,24 +210,6 @@ class Forecaster:
             [each.ravel() for each in ahead_categories(students, self.calibration.by)],
         )
         return spread.reshape(shape)
-
-
-def calibration_categories(students: Students, by: str | None) -> Texts:
-    """The category known when each term is forecast, [students, terms], "" where none is."""
-    if by is None:
-        return np.full(students.grades.shape, "", dtype=str)
-    column = students.schema.categories.index(by)
-    codes = students.codes[..., column]
-    if by not in students.schema.ahead:
-        codes = np.concatenate([codes[:, :1], codes[:, :-1]], axis=1)
-    return np.array([*students.vocabulary[column], ""], dtype=str)[codes]
-
-
-def ahead_categories(students: Students, by: str | None) -> list[Texts]:
-    """Of each column of categories known before their term, but `by`: [students, terms]."""
-    schema = students.schema
-    columns = [name for name in schema.ahead if name in schema.categories and name != by]
-    return [calibration_categories(students, column) for column in columns]
 
 
 _PARTS: dict[str, Any] = {

@@ -97,6 +97,14 @@ class Students:
         return np.asarray(self.known.all(axis=1))
 
     @property
+    def testable(self) -> Mask:
+        """Who can be in a test set, [students]; all others are only trained on.
+
+        In a wide table, those with every semester; in transcripts, those with two grades or more.
+        """
+        return self.complete if self.schema.layout == "wide" else self.known.sum(axis=1) >= 2
+
+    @property
     def next_term(self) -> Integers:
         """Index of the term after the last known grade, [students]; 0 where none is known.
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import RepeatedKFold
 
 from nextsem.shared.errors import InputError
-from nextsem.students.students import UNKNOWN, Integers, Mask, Students
+from nextsem.students.students import UNKNOWN, Integers, Students
 
 # Leaving out each of very many categories would take long; the largest ones are enough.
 MOST_CATEGORIES = 10
@@ -34,16 +34,6 @@ class Part:
     test: Integers
 
 
-def can_be_tested(students: Students) -> Mask:
-    """Mask [students]: who can be in a test set; all others are only trained on.
-
-    In a wide table, those with every semester; in transcripts, those with two grades or more.
-    """
-    if students.schema.layout == "wide":
-        return students.complete
-    return np.asarray(students.known.sum(axis=1) >= 2)
-
-
 def folds(students: Students, number: int, repeats: int, seed: int) -> list[Part]:
     """The folds of scikit-learn's RepeatedKFold, repeat by repeat.
 
@@ -52,7 +42,7 @@ def folds(students: Students, number: int, repeats: int, seed: int) -> list[Part
     InputError
         There are fewer than two test students per fold.
     """
-    rows, everyone = np.flatnonzero(can_be_tested(students)), np.arange(len(students))
+    rows, everyone = np.flatnonzero(students.testable), np.arange(len(students))
     if len(rows) < 2 * number:
         raise InputError(
             f"crossvalidate.folds is {number}: the table has {len(rows)} students with the grades "
@@ -73,7 +63,7 @@ def without_each(students: Students, column: str) -> list[Part]:
     No one who ever had the category is in its training set. Empty with fewer than two parts.
     """
     place = students.schema.categories.index(column)
-    codes, eligible = students.codes[..., place], can_be_tested(students)
+    codes, eligible = students.codes[..., place], students.testable
     latest = codes[np.arange(len(students)), students.last_place]
     found, sizes = np.unique(latest[eligible & (latest != UNKNOWN)], return_counts=True)
     parts = []

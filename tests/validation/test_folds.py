@@ -7,7 +7,7 @@ import pytest
 
 from nextsem.shared.errors import InputError
 from nextsem.students.students import Students
-from nextsem.validation.folds import can_be_tested, folds, without_each
+from nextsem.validation.folds import folds, without_each
 from tests.conftest import simulated
 
 
@@ -27,7 +27,7 @@ def test_every_student_that_can_be_tested_is_forecast_once_a_repeat(students: St
     ]
     for repeat in (parts[:5], parts[5:]):
         forecast = np.sort(np.concatenate([part.test for part in repeat]))
-        np.testing.assert_array_equal(forecast, np.flatnonzero(can_be_tested(students)))
+        np.testing.assert_array_equal(forecast, np.flatnonzero(students.testable))
     for part in parts:  # all others teach, those who are never tested among them
         everyone = np.sort(np.concatenate([part.train, part.test]))
         np.testing.assert_array_equal(everyone, np.arange(len(students)))
@@ -35,9 +35,9 @@ def test_every_student_that_can_be_tested_is_forecast_once_a_repeat(students: St
 
 def test_only_students_with_something_to_forecast_are_tested() -> None:
     wide, long = simulated(178, complete=False), transcripts()
-    assert np.isfinite(wide.grades[can_be_tested(wide)]).all()
-    assert not np.isfinite(wide.grades[~can_be_tested(wide)]).all(axis=1).any()
-    assert (can_be_tested(long) == long.to_learn.any(axis=1)).all()
+    assert np.isfinite(wide.grades[wide.testable]).all()
+    assert not np.isfinite(wide.grades[~wide.testable]).all(axis=1).any()
+    assert (long.testable == long.to_learn.any(axis=1)).all()
 
 
 def test_too_few_students_are_refused() -> None:
@@ -52,7 +52,7 @@ def test_nobody_who_ever_had_the_category_left_out_teaches(students: Students) -
     for code, part in enumerate(parts):
         assert (students.codes[part.train] != code).all()
         assert set(students.category("College Code")[part.test]) == {part.label}
-        assert can_be_tested(students)[part.test].all()
+        assert students.testable[part.test].all()
 
 
 def test_the_ten_largest_categories_are_left_out() -> None:
