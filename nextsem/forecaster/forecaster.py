@@ -28,7 +28,7 @@ from nextsem.network.training import predict
 from nextsem.shared.errors import InputError
 from nextsem.students.students import Mask, Numbers, Schema, Students
 
-_FORMAT = "nextsem forecaster 4"
+_FORMAT = "nextsem forecaster 5"
 # Students are forecast in parts of this size, so that memory does not grow with their number.
 _TOGETHER = 16_384
 
